@@ -1,0 +1,1 @@
+"""MT5 accounts: their records, their state, and the messages published from it."""

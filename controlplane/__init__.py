@@ -1,0 +1,1 @@
+"""The project: settings, processes, and what belongs to no single app."""

@@ -1,0 +1,99 @@
+"""Typed readers for the environment. Only `settings` calls them; a bad value names its variable."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+PREFIX = "TICKPLANE_"
+
+
+class BadEnvironment(Exception):
+    """An environment variable has a value, or a name, that we refuse to guess about."""
+
+
+class Environment:
+    """
+    One view of the environment variables.
+
+    Every variable that is asked for is remembered, so that `refuse_unknown` can tell a
+    misspelt setting from one that belongs to somebody else.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._asked: set[str] = set()
+
+    def text(self, name: str, default: str) -> str:
+        self._asked.add(name)
+        return self._variables.get(name, "").strip() or default
+
+    def words(self, name: str, default: Iterable[str] = ()) -> list[str]:
+        """Return a comma-separated list."""
+        return [word.strip() for word in self.text(name, ",".join(default)).split(",") if word.strip()]
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.text(name, str(default)).lower()
+        if value not in ("true", "false"):
+            raise BadEnvironment(f"{name} is {value!r}; use true or false.")
+        return value == "true"
+
+    def choice(self, name: str, default: str, choices: Iterable[str]) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise BadEnvironment(f"{name} is {value!r}; use one of {', '.join(choices)}.")
+        return value
+
+    def url(self, name: str, schemes: Iterable[str], default: str = "") -> str:
+        """
+        Return a URL whose scheme is one of `schemes`, or the default.
+
+        Raises:
+            BadEnvironment: Another scheme, or no host. The message never holds the value:
+                a URL may carry a password.
+        """
+        value = self.text(name, default)
+        if not value:
+            return ""
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme in schemes and (parts.hostname or parts.scheme == "sqlite")
+            _ = parts.port  # Raises when it is not a port number.
+        except ValueError:
+            known = False
+        if not known:
+            raise BadEnvironment(f"{name} is not a URL of the form {'|'.join(schemes)}://host:port.")
+        return value
+
+    def database(self, name: str, default: str) -> dict[str, object]:
+        """Return Django's connection settings for the database URL in `name`."""
+        url = self.url(name, ("postgres", "postgresql", "sqlite"), default)
+        try:
+            return dict(environ.Env.db_url_config(url))
+        except (ImproperlyConfigured, ValueError) as e:
+            raise BadEnvironment(f"{name} is not a database URL.") from e
+
+    def secret(self, name: str, default: str) -> str:
+        """Return the contents of the file named by `NAME_FILE`, else `NAME`, else the default."""
+        if path := self.text(f"{name}_FILE", ""):
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except OSError as e:
+                raise BadEnvironment(f"{name}_FILE names a file that cannot be read: {path}.") from e
+        return self.text(name, default)
+
+    def refuse_unknown(self) -> None:
+        """
+        Raises:
+            BadEnvironment: A variable with our prefix is no setting of ours.
+        """
+        for name in sorted(self._variables):
+            if name.startswith(PREFIX) and name not in self._asked:
+                near = difflib.get_close_matches(name, self._asked, n=1)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                raise BadEnvironment(f"{name} is not a setting.{hint}")

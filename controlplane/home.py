@@ -1,0 +1,77 @@
+"""The data directory: where it is, its secrets, and what the running instance wrote there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+SECRETS = "secrets.env"
+RUNNING = "running.env"
+
+
+class HomeUnusable(Exception):
+    """The data directory cannot be made, read or written. The text names it."""
+
+
+def prepare(home: Path) -> None:
+    """
+    Make the data directory, readable by its owner only.
+
+    Raises:
+        HomeUnusable: It cannot be made or written.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = home / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise HomeUnusable(
+            f"the data directory {home} (TICKPLANE_HOME) cannot be written: {e.strerror}."
+        ) from e
+
+
+def read(home: Path, name: str) -> dict[str, str]:
+    """
+    Return the NAME=value lines of a file of ours; empty when there is none.
+
+    Raises:
+        HomeUnusable: It is there and cannot be read.
+    """
+    try:
+        text = (home / name).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as e:
+        raise HomeUnusable(f"{home / name} cannot be read: {e}.") from e
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def write(home: Path, name: str, values: Mapping[str, str]) -> None:
+    """Replace the file in one step, with mode 0600 from its first byte."""
+    target = home / name
+    draft = home / f".{name}-{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.writelines(f"{key}={value}\n" for key, value in values.items())
+    draft.replace(target)
+
+
+def own_secrets(home: Path) -> dict[str, str]:
+    """
+    Return this installation's secrets; made on first use, then kept.
+
+    Raises:
+        HomeUnusable: See `prepare` and `read`.
+    """
+    if found := read(home, SECRETS):
+        return found
+    prepare(home)
+    made = {
+        "TICKPLANE_SECRET_KEY": secrets.token_urlsafe(48),
+        "TICKPLANE_NATS_PASSWORD": secrets.token_urlsafe(24),
+    }
+    write(home, SECRETS, made)
+    return made

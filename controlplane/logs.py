@@ -1,0 +1,50 @@
+"""Logging: one line per event on standard error, without secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+# user:password@ of any URL. The user stays: it says which account was refused.
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
+# name=value and "name": "value" of fields that hold secrets.
+_NAMED_SECRET = re.compile(
+    r"""(?ix) (["']?\b[\w-]*(?:password|passwd|secret|token|authorization)[\w-]*["']?\s*[=:]\s*)
+    (?:bearer\s+)?("[^"]*"|'[^']*'|[^\s,;&}]+)"""
+)
+
+
+def redacted(text: str) -> str:
+    """Return the text with URL passwords and values of secret-named fields hidden."""
+    return _NAMED_SECRET.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+class RedactingFormatter(logging.Formatter):
+    """Redacts the finished line, so that tracebacks are covered too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """Return the `logging.config.dictConfig` for this level."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": RedactingFormatter,
+                "format": "{asctime} {levelname} {name} {message}",
+                "style": "{",
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        # A tick each second: its success is a number on a page, not a line in a log.
+        "loggers": {
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+        },
+    }

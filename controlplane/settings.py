@@ -1,0 +1,231 @@
+"""Every setting, in one file. The environment is read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+
+from controlplane import home, logs
+from controlplane.env import BadEnvironment, Environment
+
+django_stubs_ext.monkeypatch()  # lets us write ModelAdmin[Account]
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The data directory comes first: it holds the secrets, and what a running `standalone` wrote so
+# that a command typed in another terminal meets the same servers. The environment wins over both.
+HOME = Path(os.environ.get("TICKPLANE_HOME", "").strip() or BASE_DIR / "var").absolute()
+try:
+    env = Environment(
+        ChainMap(
+            dict(os.environ),
+            home.read(HOME, home.RUNNING),
+            {} if os.environ.get("TICKPLANE_SECRET_KEY") else home.own_secrets(HOME),
+        )
+    )
+except home.HomeUnusable as e:
+    raise BadEnvironment(str(e)) from e
+env.text("TICKPLANE_HOME", "")
+
+# Identity and safety
+DEBUG = False
+SECRET_KEY = env.secret("TICKPLANE_SECRET_KEY", "")
+if not SECRET_KEY:
+    raise BadEnvironment("TICKPLANE_SECRET_KEY is empty; give a long random text.")
+SECRET_KEY_FALLBACKS = env.words("TICKPLANE_SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.words("TICKPLANE_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("TICKPLANE_TRUSTED_ORIGINS")
+# The calls of the message-broker contract carry no credentials. `standalone` listens on loopback only
+# and lets them pass; anywhere else a caller signs in. See docs/decisions.md.
+API_ANONYMOUS = env.flag("TICKPLANE_API_ANONYMOUS", default=False)
+HTTPS = env.flag("TICKPLANE_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        # The admin writes style attributes, and so does the chart on its canvases; no rule lets
+        # an inline script or style sheet in.
+        "style-src-attr": ["'unsafe-inline'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# Applications, from the bottom layer up
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "channels",
+    "streams",
+    "accounts",
+    "pipeline",
+    "realtime",
+    "controlplane",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "controlplane.urls"
+ASGI_APPLICATION = "controlplane.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "sign-in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# Language and time
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "controlplane" / "locale"]
+
+# Files
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# The database
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{HOME / 'tickplane.sqlite3'}")
+DATABASES: dict[str, Any] = {
+    "default": env.database("DATABASE_URL", f"sqlite:///{HOME / 'tickplane.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: a transaction that will write waits at its beginning, where waiting is allowed,
+    # instead of failing with "database is locked" in its middle.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+
+# Brokers. An empty URL means the embedded part, or none where none can be embedded.
+NATS_URL = env.url("NATS_URL", ("nats", "tls"), "nats://127.0.0.1:4222")
+NATS_MONITOR_URL = env.url("NATS_MONITOR_URL", ("http", "https"), "http://127.0.0.1:8222")
+NATS_PASSWORD = env.secret("TICKPLANE_NATS_PASSWORD", "")
+NATS_PID_FILE = HOME / "nats" / "nats.pid"
+RABBITMQ_URL = env.url("RABBITMQ_URL", ("amqp", "amqps"))
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
+
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if not REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+# Control messages between web processes only; market data never travels here.
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    if not REDIS_URL
+    else {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL]},
+    }
+}
+
+# Celery
+_QUEUE_FOLDER = HOME / "celery" / "queue"
+CELERY_BROKER_URL = RABBITMQ_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT = None if RABBITMQ_URL else "controlplane.filebroker:Transport"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {}
+    if RABBITMQ_URL
+    else {
+        "data_folder_in": str(_QUEUE_FOLDER),
+        "data_folder_out": str(_QUEUE_FOLDER),
+        "control_folder": str(HOME / "celery" / "control"),
+        "polling_interval": 0.1,
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(RABBITMQ_URL)
+CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celery" / "schedule")
+# A tick that waited longer than its own period is stale: the next one does its work.
+CELERY_BEAT_SCHEDULE = {
+    "publish-accounts": {
+        "task": "accounts.tick",
+        "schedule": 1.0,
+        "options": {"expires": 2.0},
+    },
+    "keep-streams": {
+        "task": "streams.keep",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+}
+
+# REST
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["streams.api.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+# Logs
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = logs.configuration(LOG_LEVEL)
+
+# Read by the tests and by the set-up; named here so that they are known settings.
+env.text("TICKPLANE_RECORDED_DATA", "")
+env.text("TICKPLANE_BEGAN_AT", "")
+env.refuse_unknown()

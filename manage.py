@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""The operator's way in: every command of the control plane."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    from controlplane.env import BadEnvironment
+
+    try:
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+    except BadEnvironment as e:
+        # An operator's slip, not a bug: one sentence, no traceback.
+        sys.stderr.write(f"tickplane: {e}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

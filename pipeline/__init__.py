@@ -1,0 +1,1 @@
+"""Market data: from a source's socket to acknowledged JetStream storage."""

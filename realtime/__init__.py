@@ -1,0 +1,1 @@
+"""Live topics for browsers: NATS in, WebSocket out."""

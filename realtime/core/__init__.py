@@ -1,0 +1,1 @@
+"""Pure: values in, values out. No Django, socket, event loop, clock or dice."""

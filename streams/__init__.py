@@ -1,0 +1,1 @@
+"""NATS and JetStream: subjects, schema, streams and the connections everybody shares."""

@@ -1,0 +1,1 @@
+"""The shell around NATS: connections, JetStream's API, the publisher. No Django."""

@@ -1,0 +1,134 @@
+"""
+NATS for code that does not await: views, tasks and commands.
+
+One connection and one event loop in a daemon thread, made on first use, so that a process which
+forks (Celery's workers do) makes its own. Every call has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+
+from streams.broker.connect import connect
+from streams.core.errors import ApiRefused, BrokerAway
+
+T = TypeVar("T")
+
+CALL_S = 5.0
+
+
+class Link:
+    """A blocking face of one NATS connection. Safe to call from any thread."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Client | None = None
+
+    def publish(self, messages: Iterable[tuple[str, bytes]], within_s: float = CALL_S) -> None:
+        """
+        Publish (subject, payload) pairs in order and return once the server has read them all.
+
+        For subjects that no stream stores: nothing here is acknowledged by JetStream.
+
+        Raises:
+            BrokerAway: Not connected, or no answer in time; some may have been published.
+        """
+
+        async def call(client: Client) -> None:
+            for subject, payload in messages:
+                await client.publish(subject, payload)
+            await client.flush(timeout=max(1, round(within_s)))
+
+        self._run(call, within_s)
+
+    def publish_stored(self, subject: str, payload: bytes, within_s: float = CALL_S) -> bool:
+        """
+        Publish one message; return whether a stream stored it.
+
+        Raises:
+            BrokerAway: No answer in time.
+            ApiRefused: A stream captures the subject and refused the message.
+        """
+
+        async def call(client: Client) -> bool:
+            try:
+                await client.jetstream().publish(subject, payload, timeout=within_s)
+            except nats.js.errors.NoStreamResponseError:
+                return False  # No stream captures it; plain subscribers have received it.
+            except nats.js.errors.APIError as e:
+                raise ApiRefused(e.err_code or 0, e.description or "refused") from e
+            return True
+
+        return self._run(call, within_s)
+
+    def api(
+        self, verb: str, body: Mapping[str, Any] | None = None, within_s: float = CALL_S
+    ) -> dict[str, Any]:
+        """
+        Call JetStream's API, for example `STREAM.INFO.MARKET_DATA`; return its JSON as it is.
+
+        Raw JSON and not the client's dataclasses: those drop fields they do not know.
+
+        Raises:
+            BrokerAway: No answer in time, or JetStream is off.
+            ApiRefused: JetStream answered with an error.
+        """
+        payload = msgspec.json.encode(body) if body is not None else b""
+
+        async def call(client: Client) -> bytes:
+            return (await client.request(f"$JS.API.{verb}", payload, timeout=within_s)).data
+
+        answer: dict[str, Any] = msgspec.json.decode(self._run(call, within_s))
+        if error := answer.get("error"):
+            raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
+        return answer
+
+    def close(self) -> None:
+        with self._lock:
+            loop, client = self._loop, self._client
+            self._loop = self._client = None
+        if loop is None:
+            return
+        if client is not None and self._pid == os.getpid():
+            asyncio.run_coroutine_threadsafe(client.close(), loop).result(CALL_S)
+        loop.call_soon_threadsafe(loop.stop)
+
+    def _run(self, call: Callable[[Client], Awaitable[T]], within_s: float) -> T:
+        loop = self._ready_loop()
+
+        async def bounded() -> T:
+            if self._client is None:
+                self._client = await connect(self._url, name=self._name, patience_s=within_s)
+            if not self._client.is_connected:
+                raise BrokerAway("NATS is not connected; it is being tried again")
+            async with asyncio.timeout(within_s):
+                return await call(self._client)
+
+        try:
+            return asyncio.run_coroutine_threadsafe(bounded(), loop).result()
+        except nats.errors.NoRespondersError as e:
+            raise BrokerAway("nobody answers: is JetStream on?") from e
+        except (OSError, TimeoutError, nats.errors.Error) as e:
+            raise BrokerAway(f"NATS did not answer: {str(e) or type(e).__name__}") from e
+
+    def _ready_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._loop, self._client, self._pid = asyncio.new_event_loop(), None, os.getpid()
+                threading.Thread(
+                    target=self._loop.run_forever, name=f"nats-{self._name}", daemon=True
+                ).start()
+            return self._loop

@@ -1,0 +1,53 @@
+"""
+What can go wrong with subjects, streams and the broker.
+
+* StreamsError
+    * BadSubject        permanent; a subject or pattern breaks the grammar
+    * BadDefinition     permanent; a stream cannot be as declared
+    * BrokerError       the broker
+        * BrokerAway    not reachable now; trying again helps
+        * ApiRefused    JetStream answered with an error
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StreamsError(Exception):
+    """Base class. `permanent` says whether trying again can help."""
+
+    permanent: ClassVar[bool] = False
+
+
+class BadSubject(StreamsError):
+    """A subject, token or pattern breaks the grammar."""
+
+    permanent = True
+
+
+class BadDefinition(StreamsError):
+    """A stream cannot be as it is declared."""
+
+    permanent = True
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+class BrokerError(StreamsError):
+    """The broker did not do what was asked."""
+
+
+class BrokerAway(BrokerError):
+    """The broker cannot be reached, or did not answer in time."""
+
+
+class ApiRefused(BrokerError):
+    """JetStream answered with an error. `code` is its `err_code`, for example 10059."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(f"{description} ({code})")
+        self.code = code
+        self.description = description

@@ -1,0 +1,94 @@
+"""A stored market message in words a person or a browser reads: decimals as text, times in ms."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+
+from streams.core.errors import BadSubject
+from streams.core.proto.market_pb2 import Aggressor, OrderBook, Ticker, Trade
+
+KINDS: dict[str, type[Message]] = {"trade": Trade, "ticker": Ticker, "orderbook": OrderBook}
+
+
+class Undecodable(ValueError):
+    """The payload is not the protobuf message that its subject promises."""
+
+
+def parse(subject: str, payload: bytes) -> Trade | Ticker | OrderBook:
+    """
+    Return the message that was stored under a `market.` subject.
+
+    Raises:
+        BadSubject: The subject names no kind of market data.
+        Undecodable: The payload is not that kind.
+    """
+    parts = subject.split(".")
+    message_type = KINDS.get(parts[3]) if len(parts) > 3 and parts[0] == "market" else None  # noqa: PLR2004
+    if message_type is None:
+        raise BadSubject(f"{subject!r} names no kind of market data")
+    message = message_type()
+    try:
+        message.ParseFromString(payload)
+    except DecodeError as e:
+        raise Undecodable(f"{subject}: {e}") from e
+    assert isinstance(message, Trade | Ticker | OrderBook)
+    return message
+
+
+def decimal(number: int, exponent: int) -> str:
+    """Return number * 10**exponent as exact text: `decimal(6173763, -2)` is `61737.63`."""
+    return format(Decimal(number).scaleb(exponent), "f")
+
+
+def readable(subject: str, payload: bytes) -> dict[str, Any]:
+    """
+    Return the message as a JSON-ready mapping; prices and quantities are exact decimal text.
+
+    Raises:
+        BadSubject, Undecodable: See `parse`.
+    """
+    message = parse(subject, payload)
+    p, q = message.price_exponent, message.quantity_exponent
+    common = {
+        "venue": message.venue,
+        "symbol": message.symbol,
+        "eventMs": message.event_ns // 1_000_000 or None,
+        "receivedMs": message.received_ns // 1_000_000,
+    }
+    match message:
+        case Trade():
+            return common | {
+                "tradeId": message.trade_id,
+                "tradeMs": message.trade_ns // 1_000_000,
+                "price": decimal(message.price, p),
+                "quantity": decimal(message.quantity, q),
+                "aggressor": Aggressor.Name(message.aggressor).removeprefix("AGGRESSOR_").lower(),
+            }
+        case Ticker():
+            return common | {
+                "lastSeq": message.last_seq,
+                "bid": decimal(message.bid_price, p),
+                "bidQuantity": decimal(message.bid_quantity, q),
+                "ask": decimal(message.ask_price, p),
+                "askQuantity": decimal(message.ask_quantity, q),
+            }
+        case OrderBook():
+            return common | {
+                "firstSeq": message.first_seq,
+                "lastSeq": message.last_seq,
+                "bids": [
+                    [decimal(price, p), decimal(quantity, q)]
+                    for price, quantity in zip(
+                        message.bid_prices, message.bid_quantities, strict=True
+                    )
+                ],
+                "asks": [
+                    [decimal(price, p), decimal(quantity, q)]
+                    for price, quantity in zip(
+                        message.ask_prices, message.ask_quantities, strict=True
+                    )
+                ],
+            }

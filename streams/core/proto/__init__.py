@@ -1,0 +1,1 @@
+"""The wire schema. `market_pb2` is made from `market.proto` by `make proto`."""

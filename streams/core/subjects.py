@@ -1,0 +1,112 @@
+"""
+The subject grammar, in one place: build, parse, match, escape.
+
+    market.{exchange}.{symbol}.{type}          type: trade, orderbook, ticker, kline.{interval}
+    account.{server}.{login}.{type}            type: account, update, positions, orders
+    system.service.{service}.{event}           system.alert.{level}.{type}   system.health.{service}
+    service.{service}.log.{level}              service.{service}.metrics
+
+A pattern may hold `*` for one token and, at its end, `>` for one or more. A symbol or server name
+may hold any character: those that NATS gives a meaning are percent-escaped (`.` is `%2E`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from urllib.parse import unquote
+
+from streams.core.errors import BadSubject
+
+# nats-server refuses longer control lines at 4 KB; leave room for the reply and the sizes.
+MAX_LENGTH = 1024
+
+_NEEDS_ESCAPE = re.compile(r"[\x00-\x20\x7f.*>%]")
+
+
+def escape(token: str) -> str:
+    """
+    Return the text as one subject token.
+
+    Raises:
+        BadSubject: It is empty.
+    """
+    if not token:
+        raise BadSubject("a subject token cannot be empty")
+    return _NEEDS_ESCAPE.sub(lambda match: f"%{ord(match[0]):02X}", token)
+
+
+def unescape(token: str) -> str:
+    return unquote(token)
+
+
+@lru_cache(maxsize=65_536)
+def market(exchange: str, symbol: str, kind: str) -> str:
+    """Return the subject of one kind of data of one instrument; `kline.1m` is a kind."""
+    return f"market.{escape(exchange)}.{escape(symbol)}.{kind}"
+
+
+@lru_cache(maxsize=65_536)
+def account(server: str, login: str, kind: str) -> str:
+    return f"account.{escape(server)}.{escape(login)}.{kind}"
+
+
+def tokens(subject: str) -> list[str]:
+    """
+    Return the tokens of a concrete subject, as they are written.
+
+    Raises:
+        BadSubject: Empty, too long, an empty token, a wildcard or white space.
+    """
+    parts = _parts(subject)
+    if any(part in ("*", ">") for part in parts):
+        raise BadSubject(f"{subject!r} holds a wildcard where a concrete subject is needed")
+    return parts
+
+
+def check_pattern(pattern: str) -> str:
+    """
+    Return the pattern when it is one.
+
+    Raises:
+        BadSubject: As `tokens`, or `>` before the end.
+    """
+    if ">" in _parts(pattern)[:-1]:
+        raise BadSubject(f"{pattern!r}: > is allowed at the end only")
+    return pattern
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Return whether a concrete subject falls under a valid pattern."""
+    return _covers(pattern.split("."), subject.split("."))
+
+
+def covers(pattern: str, narrower: str) -> bool:
+    """Return whether every subject that `narrower` matches is matched by `pattern` too."""
+    return _covers(pattern.split("."), narrower.split("."))
+
+
+def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    for index, token in enumerate(wide):
+        if token == ">":
+            return len(narrow) > index
+        if index >= len(narrow) or narrow[index] == ">":
+            return False
+        if token != "*" and token != narrow[index]:
+            return False
+    return len(wide) == len(narrow)
+
+
+def _parts(text: str) -> list[str]:
+    if not text or len(text) > MAX_LENGTH:
+        raise BadSubject(f"a subject has 1 to {MAX_LENGTH} characters")
+    if any(c.isspace() or not c.isprintable() for c in text):
+        raise BadSubject(f"{text!r} holds white space or a control character")
+    parts = text.split(".")
+    for part in parts:
+        if not part:
+            raise BadSubject(f"{text!r} has an empty token")
+        if len(part) > 1 and ("*" in part or ">" in part):
+            raise BadSubject(f"{text!r}: a wildcard stands alone in its token")
+    return parts
