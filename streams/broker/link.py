@@ -36,6 +36,7 @@ class Link:
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
+        self._connecting = asyncio.Lock()
 
     def publish(self, messages: Iterable[tuple[str, bytes]], within_s: float = CALL_S) -> None:
         """
@@ -110,12 +111,8 @@ class Link:
         loop = self._ready_loop()
 
         async def bounded() -> T:
-            if self._client is None:
-                self._client = await connect(self._url, name=self._name, patience_s=within_s)
-            if not self._client.is_connected:
-                raise BrokerAway("NATS is not connected; it is being tried again")
             async with asyncio.timeout(within_s):
-                return await call(self._client)
+                return await call(await self._connected(within_s))
 
         try:
             return asyncio.run_coroutine_threadsafe(bounded(), loop).result()
@@ -124,10 +121,19 @@ class Link:
         except (OSError, TimeoutError, nats.errors.Error) as e:
             raise BrokerAway(f"NATS did not answer: {str(e) or type(e).__name__}") from e
 
+    async def _connected(self, within_s: float) -> Client:
+        async with self._connecting:
+            if self._client is None:
+                self._client = await connect(self._url, name=self._name, patience_s=within_s)
+        if not self._client.is_connected:
+            raise BrokerAway("NATS is not connected; it is being tried again")
+        return self._client
+
     def _ready_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
                 self._loop, self._client, self._pid = asyncio.new_event_loop(), None, os.getpid()
+                self._connecting = asyncio.Lock()
                 threading.Thread(
                     target=self._loop.run_forever, name=f"nats-{self._name}", daemon=True
                 ).start()
