@@ -35,7 +35,9 @@ class Environment:
 
     def words(self, name: str, default: Iterable[str] = ()) -> list[str]:
         """Return a comma-separated list."""
-        return [word.strip() for word in self.text(name, ",".join(default)).split(",") if word.strip()]
+        return [
+            word.strip() for word in self.text(name, ",".join(default)).split(",") if word.strip()
+        ]
 
     def flag(self, name: str, *, default: bool) -> bool:
         value = self.text(name, str(default)).lower()
@@ -67,7 +69,9 @@ class Environment:
         except ValueError:
             known = False
         if not known:
-            raise BadEnvironment(f"{name} is not a URL of the form {'|'.join(schemes)}://host:port.")
+            raise BadEnvironment(
+                f"{name} is not a URL of the form {'|'.join(schemes)}://host:port."
+            )
         return value
 
     def database(self, name: str, default: str) -> dict[str, object]:
@@ -84,7 +88,9 @@ class Environment:
             try:
                 return Path(path).read_text(encoding="utf-8").strip()
             except OSError as e:
-                raise BadEnvironment(f"{name}_FILE names a file that cannot be read: {path}.") from e
+                raise BadEnvironment(
+                    f"{name}_FILE names a file that cannot be read: {path}."
+                ) from e
         return self.text(name, default)
 
     def refuse_unknown(self) -> None:

@@ -39,8 +39,8 @@ if not SECRET_KEY:
 SECRET_KEY_FALLBACKS = env.words("TICKPLANE_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("TICKPLANE_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("TICKPLANE_TRUSTED_ORIGINS")
-# The calls of the message-broker contract carry no credentials. `standalone` listens on loopback only
-# and lets them pass; anywhere else a caller signs in. See docs/decisions.md.
+# The calls of the message-broker contract carry no credentials. `standalone` listens on loopback
+# only and lets them pass; anywhere else a caller signs in. See docs/decisions.md.
 API_ANONYMOUS = env.flag("TICKPLANE_API_ANONYMOUS", default=False)
 HTTPS = env.flag("TICKPLANE_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -216,7 +216,7 @@ CELERY_BEAT_SCHEDULE = {
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["streams.api.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["controlplane.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -88,12 +88,12 @@ def covers(pattern: str, narrower: str) -> bool:
 
 
 def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
-    for index, token in enumerate(wide):
-        if token == ">":
+    for index, part in enumerate(wide):
+        if part == ">":
             return len(narrow) > index
         if index >= len(narrow) or narrow[index] == ">":
             return False
-        if token != "*" and token != narrow[index]:
+        if part not in ("*", narrow[index]):
             return False
     return len(wide) == len(narrow)
 

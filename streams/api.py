@@ -1,0 +1,97 @@
+"""The HTTP calls of the message-broker contract."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from django.conf import settings
+from django.utils import timezone
+from rest_framework import status
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from streams import services
+from streams.core.errors import BadSubject, BrokerError
+
+STARTED_AT = timezone.now()
+
+
+class ContractCaller(BasePermission):
+    """
+    Signed-in staff; or anybody, where the operator opened the contract's calls.
+
+    Open means for programs. A page of another site that makes a visitor's browser call us sends
+    its Origin, and is refused.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.user.is_authenticated:
+            return bool(request.user.is_staff)
+        if not settings.API_ANONYMOUS:
+            return False
+        origin = request.headers.get("Origin")
+        return origin is None or urlsplit(origin).netloc == request.get_host()
+
+
+class ContractView(APIView):
+    permission_classes = [ContractCaller]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, BrokerError):
+            return Response({"error": str(exc)}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+        return super().handle_exception(exc)
+
+
+class Health(APIView):
+    """Liveness, for probes: it needs no credentials and tells nothing but its two states."""
+
+    authentication_classes = []
+    permission_classes = []
+
+    def get(self, request: Request) -> Response:
+        ready, body = services.health()
+        return Response(body, status=status.HTTP_200_OK if ready else 503)
+
+
+class Status(ContractView):
+    def get(self, request: Request) -> Response:
+        return Response(services.status(now=timezone.now(), started_at=STARTED_AT))
+
+
+class Streams(ContractView):
+    def get(self, request: Request) -> Response:
+        return Response({"streams": services.stream_rows()})
+
+
+class NatsInfo(ContractView):
+    def get(self, request: Request) -> Response:
+        return Response(services.nats_info())
+
+
+class PublishRequest(msgspec.Struct):
+    """The body of `POST /api/v1/publish`."""
+
+    subject: str
+    message: dict[str, Any] | str
+
+
+class Publish(ContractView):
+    def post(self, request: Request) -> Response:
+        try:
+            asked = msgspec.convert(request.data, PublishRequest)
+            services.publish(subject=asked.subject, message=asked.message)
+        except msgspec.ValidationError as e:
+            return _refused(str(e), status.HTTP_400_BAD_REQUEST)
+        except BadSubject as e:
+            return _refused(f"subject: {e}", status.HTTP_400_BAD_REQUEST)
+        except BrokerError as e:
+            return _refused(str(e), status.HTTP_503_SERVICE_UNAVAILABLE)
+        return Response({"success": True})
+
+
+def _refused(reason: str, code: int) -> Response:
+    return Response({"success": False, "error": reason}, status=code)
