@@ -1,0 +1,92 @@
+"""
+Fixtures for all tests.
+
+Servers are real and shared by the session: `nats_server`, `rabbitmq_server`, `redis_server`,
+`postgres_server`. A test that kills, fills or configures one takes `own_nats`. Names of streams,
+queues and databases must be the test's own; the shared servers keep what was put into them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+# Before Django reads its settings: no test may touch the operator's data directory, or meet the
+# servers that the environment names.
+_HOME = Path(tempfile.mkdtemp(prefix="tickplane-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith("TICKPLANE_")]:
+    if _name != "TICKPLANE_RECORDED_DATA":
+        del os.environ[_name]
+for _name in ("DATABASE_URL", "NATS_URL", "NATS_MONITOR_URL", "RABBITMQ_URL", "REDIS_URL"):
+    os.environ.pop(_name, None)
+os.environ["TICKPLANE_HOME"] = str(_HOME)
+os.environ["TICKPLANE_SECRET_KEY"] = secrets.token_urlsafe(48)
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.missing import in_ci, missing, summary
+from tests.servers.nats import NatsServer
+from tests.servers.process import Server, ServerMissing
+from tests.servers.rabbitmq import RabbitServer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("fast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("fast"), derandomize=True)
+settings.load_profile("ci" if in_ci() else "fast")
+
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
+def running(server: AnyServer) -> Iterator[AnyServer]:
+    """Yield the server, started; skip or fail where this machine has none."""
+    try:
+        server.start()
+    except ServerMissing as e:
+        missing(server.name, str(e))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    yield from running(NatsServer(tmp_path_factory.mktemp("nats")))
+
+
+@pytest.fixture
+def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
+    """A NATS server for one test, which may kill it or fill it."""
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    yield from running(NatsServer(folder))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    yield from running(RabbitServer(tmp_path_factory.mktemp("rabbitmq")))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Say last of all what was skipped for want of a server."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    skipped = [
+        (report.nodeid, report.longrepr[2])
+        for report in reporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    ]
+    for line in summary(skipped):
+        reporter.write_line(line, yellow=True)
