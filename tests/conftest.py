@@ -8,26 +8,9 @@ queues and databases must be the test's own; the shared servers keep what was pu
 
 from __future__ import annotations
 
-import atexit
-import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
-
-# Before Django reads its settings: no test may touch the operator's data directory, or meet the
-# servers that the environment names.
-_HOME = Path(tempfile.mkdtemp(prefix="tickplane-tests-"))
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith("TICKPLANE_")]:
-    if _name != "TICKPLANE_RECORDED_DATA":
-        del os.environ[_name]
-for _name in ("DATABASE_URL", "NATS_URL", "NATS_MONITOR_URL", "RABBITMQ_URL", "REDIS_URL"):
-    os.environ.pop(_name, None)
-os.environ["TICKPLANE_HOME"] = str(_HOME)
-os.environ["TICKPLANE_SECRET_KEY"] = secrets.token_urlsafe(48)
 
 import pytest
 from hypothesis import HealthCheck, settings

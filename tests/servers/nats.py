@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sysconfig
 import urllib.request
 from pathlib import Path
 
+from streams.broker.server import binary
+from streams.core.errors import BrokerAway
 from tests.servers.process import Server, ServerMissing, free_port
 
 
@@ -33,10 +33,10 @@ class NatsServer(Server):
         return f"http://127.0.0.1:{self.monitor_port}"
 
     def command(self) -> list[str]:
-        scripts = sysconfig.get_path("scripts")
-        program = shutil.which("nats-server", path=scripts) or shutil.which("nats-server")
-        if program is None:
-            raise ServerMissing("there is no nats-server beside this Python nor on PATH")
+        try:
+            program = binary()
+        except BrokerAway as e:
+            raise ServerMissing(str(e)) from e
         configuration = self.folder / "nats.conf"
         configuration.write_text("\n".join([*self._lines(), *self.extra, ""]))
         return [program, "-c", str(configuration)]
@@ -50,7 +50,7 @@ class NatsServer(Server):
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.monitor_url}/healthz", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.monitor_url}/healthz", timeout=1) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except OSError:
             return False
