@@ -8,6 +8,7 @@ queues and databases must be the test's own; the shared servers keep what was pu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +18,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.missing import in_ci, missing, summary
 from tests.servers.nats import NatsServer
+from tests.servers.postgres import PostgresServer
 from tests.servers.process import Server, ServerMissing
 from tests.servers.rabbitmq import RabbitServer
+from tests.servers.redis import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,6 +60,25 @@ def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
 @pytest.fixture(scope="session")
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
     yield from running(RabbitServer(tmp_path_factory.mktemp("rabbitmq")))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    yield from running(RedisServer(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    yield from running(PostgresServer(tmp_path_factory.mktemp("postgres")))
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Path:
+    """The folder of recorded traffic. The tests pass without it, in CI as well."""
+    folder = Path(os.environ.get("TICKPLANE_RECORDED_DATA", "") or ROOT / "../shared/data")
+    if not folder.is_dir():
+        missing("recorded traffic", f"no folder {folder}", even_in_ci=False)
+    return folder.resolve()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

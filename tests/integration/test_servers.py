@@ -4,7 +4,9 @@ import urllib.request
 
 import nats
 import pika
+import psycopg
 import pytest
+import redis
 
 from tests.servers.process import listens
 
@@ -47,3 +49,15 @@ def test_a_durable_message_survives_a_killed_rabbitmq_server(rabbitmq_server):
     with pika.BlockingConnection(pika.URLParameters(rabbitmq_server.url)) as connection:
         assert connection.channel().basic_get("servers.kept", auto_ack=True)[2] == b"1"
     assert "servers.kept" in rabbitmq_server.ctl("list_queues", "name")
+
+
+def test_redis_keeps_a_value(redis_server):
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.set("servers:kept", b"1", ex=60)
+        assert client.get("servers:kept") == b"1"
+
+
+def test_each_new_postgres_database_is_empty(postgres_server):
+    for url in postgres_server.new_database(), postgres_server.new_database():
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE kept (id int)")

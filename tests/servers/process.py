@@ -70,21 +70,22 @@ def wait_until(condition: Callable[[], object], within_s: float, what: str) -> N
         time.sleep(POLL_S)
 
 
-def _end_with_parent() -> None:
-    # Runs between fork and exec. SIGKILL: whoever killed us did not ask us to tidy up either.
-    if _libc:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def spawn(
+def spawn(  # noqa: PLR0913
     command: list[str],
     *,
     log: Path,
     env: Mapping[str, str] | None = None,
     user: str | None = None,
     cwd: Path | None = None,
+    death_signal: int = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, which dies when this process does."""
+    """Start a process in a session of its own, which gets `death_signal` when this one dies."""
+
+    def end_with_parent() -> None:
+        # Runs between fork and exec.
+        if _libc:
+            _libc.prctl(PR_SET_PDEATHSIG, death_signal)
+
     with log.open("ab") as out:
         return subprocess.Popen(
             command,
@@ -97,7 +98,7 @@ def spawn(
             cwd=cwd,
             start_new_session=True,
             # No thread of ours holds a lock that prctl needs.
-            preexec_fn=_end_with_parent,  # noqa: PLW1509
+            preexec_fn=end_with_parent,  # noqa: PLW1509
         )
 
 
@@ -111,6 +112,7 @@ class Server:
     name = "server"
     start_s = 20.0
     stop_signal = signal.SIGTERM
+    death_signal = signal.SIGKILL
 
     def __init__(self, folder: Path) -> None:
         """
@@ -119,6 +121,7 @@ class Server:
         """
         self.folder = folder
         self.log = folder / "server.log"
+        self.cwd = folder
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -158,7 +161,8 @@ class Server:
             log=self.log,
             env=self.environment(),
             user=self.user(),
-            cwd=self.folder,
+            cwd=self.cwd,
+            death_signal=self.death_signal,
         )
         atexit.register(self.kill)
         try:
