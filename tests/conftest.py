@@ -17,11 +17,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.missing import in_ci, missing, summary
+from tests.servers.compose import PostgresContainer, RabbitContainer, RedisContainer
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import Server, ServerMissing
 from tests.servers.rabbitmq import RabbitServer
 from tests.servers.redis import RedisServer
+from tests.servers.standalone import Tickplane
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,16 +34,21 @@ settings.load_profile("ci" if in_ci() else "fast")
 AnyServer = TypeVar("AnyServer", bound=Server)
 
 
-def running(server: AnyServer) -> Iterator[AnyServer]:
-    """Yield the server, started; skip or fail where this machine has none."""
-    try:
-        server.start()
-    except ServerMissing as e:
-        missing(server.name, str(e))
-    try:
-        yield server
-    finally:
-        server.stop()
+def running(server: AnyServer, *others: AnyServer) -> Iterator[AnyServer]:
+    """Yield the first of these that can be had, started; skip or fail where none can."""
+    reason = ""
+    for candidate in (server, *others):
+        try:
+            candidate.start()
+        except ServerMissing as e:
+            reason = str(e)
+            continue
+        try:
+            yield candidate
+        finally:
+            candidate.stop()
+        return
+    missing(server.name, reason)
 
 
 @pytest.fixture(scope="session")
@@ -59,17 +66,26 @@ def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest.fixture(scope="session")
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
-    yield from running(RabbitServer(tmp_path_factory.mktemp("rabbitmq")))
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    yield from running(RabbitServer(folder), RabbitContainer(folder))
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    yield from running(RedisServer(tmp_path_factory.mktemp("redis")))
+    folder = tmp_path_factory.mktemp("redis")
+    yield from running(RedisServer(folder), RedisContainer(folder))
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    yield from running(PostgresServer(tmp_path_factory.mktemp("postgres")))
+    folder = tmp_path_factory.mktemp("postgres")
+    yield from running(PostgresServer(folder), PostgresContainer(folder))
+
+
+@pytest.fixture(scope="session")
+def tickplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tickplane]:
+    """The whole product, started as the operator starts it, with its demo moving."""
+    yield from running(Tickplane(tmp_path_factory.mktemp("tickplane")))
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +104,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:
         return
-    skipped = [
-        (report.nodeid, report.longrepr[2])
-        for report in reporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple)
-    ]
-    for line in summary(skipped):
+    reports = reporter.stats.get("skipped", [])
+    line = summary(report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple))
+    if line:
         reporter.write_line(line, yellow=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from typing import NoReturn
 
 import pytest
@@ -24,18 +24,14 @@ def missing(name: str, why: str, *, even_in_ci: bool = True) -> NoReturn:
     pytest.skip(f"{PREFIX}{name}: {why}")
 
 
-def summary(skipped: Iterable[tuple[str, str]]) -> Iterator[str]:
+def summary(reasons: Iterable[str]) -> str:
     """
-    Yield one line per missing server.
+    Return one line that says how many tests were skipped for want of what, and why.
 
     Args:
-        skipped: (node id, reason) of every skipped test.
+        reasons: Why each skipped test was skipped, in pytest's words.
     """
-    files: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for node, reason in skipped:
-        text = reason.removeprefix("Skipped: ")
-        if text.startswith(PREFIX):
-            files[text.removeprefix(PREFIX)][node.partition("::")[0]] += 1
-    for reason, counts in sorted(files.items()):
-        where = ", ".join(f"{file} ({count})" for file, count in sorted(counts.items()))
-        yield f"Skipped {counts.total()} for want of {reason}: {where}"
+    texts = (reason.removeprefix("Skipped: ") for reason in reasons)
+    counts = Counter(text.removeprefix(PREFIX) for text in texts if text.startswith(PREFIX))
+    told = "; ".join(f"{count} without {reason}" for reason, count in sorted(counts.items()))
+    return f"Tests skipped: {told}." if told else ""

@@ -46,10 +46,6 @@ class PostgresServer(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.port = free_port()
-        # Not below `folder`: pytest's folders are closed to the user who runs the server.
-        self.cwd = Path(tempfile.mkdtemp(prefix="tickplane-postgres-"))
-        if user := self.user():
-            shutil.chown(self.cwd, user)
 
     @property
     def url(self) -> str:
@@ -83,14 +79,19 @@ class PostgresServer(Server):
         return self.cwd / "data"
 
     def start(self) -> None:
+        initdb = program("initdb")
         if not self.data.exists():
-            self._initialise()
+            # Not below `folder`: pytest's folders are closed to the user who runs the server.
+            self.cwd = Path(tempfile.mkdtemp(prefix="tickplane-postgres-"))
+            if user := self.user():
+                shutil.chown(self.cwd, user)
+            self._initialise(initdb)
         super().start()
 
-    def _initialise(self) -> None:
-        initdb = [program("initdb"), "-D", str(self.data), "-U", "postgres", "--auth=trust"]
+    def _initialise(self, initdb: str) -> None:
+        command = [initdb, "-D", str(self.data), "-U", "postgres", "--auth=trust"]
         done = subprocess.run(
-            [*initdb, "--encoding=UTF8", "--no-sync"],
+            [*command, "--encoding=UTF8", "--no-sync"],
             env=self.environment(),
             user=self.user(),
             extra_groups=[] if self.user() else None,
@@ -119,4 +120,5 @@ class PostgresServer(Server):
 
     def stop(self) -> None:
         super().stop()
-        shutil.rmtree(self.cwd, ignore_errors=True)
+        if self.data.exists():
+            shutil.rmtree(self.cwd, ignore_errors=True)
