@@ -1,0 +1,230 @@
+"""Run the whole system on this machine: `manage.py standalone`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from argparse import ArgumentParser
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext as _
+
+import accounts.services
+import pipeline.services
+import streams.services
+from controlplane import home, invitation
+from controlplane.standalone import house, plan, ports
+from controlplane.standalone.run import NotReady, Report, System
+from streams.core.errors import BrokerError
+
+DEMO_ACCOUNTS = 20
+PROBE_SESSION_S = 24 * 3600
+
+
+class Refused(CommandError):
+    """The operator asked for something that cannot be: one sentence, exit code 2."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(str(reason), returncode=2)
+
+
+class Parser(CommandParser):
+    def error(self, message: str) -> NoReturn:
+        raise Refused(message)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    host: str
+    port: int | None
+    exit_after_s: float | None
+    as_json: bool
+    demo: bool
+
+
+class Command(BaseCommand):
+    help = "Run everything on this machine, with embedded servers where no URL is given."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.__class__ = Parser
+        return parser
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="where the web server listens")
+        parser.add_argument("--port", type=int, help="its port, 0 for any; default: 8000 or next")
+        parser.add_argument("--exit-after", type=float, metavar="S", help="stop S s after ready")
+        parser.add_argument("--json", action="store_true", help="print one JSON line at the end")
+        parser.add_argument("--no-demo", action="store_true", help="no simulated exchange")
+
+    def handle(self, *args: Any, **raw: Any) -> None:
+        began_at = float(os.environ.pop("TICKPLANE_BEGAN_AT", "") or time.time())
+        options = Options(
+            raw["host"], raw["port"], raw["exit_after"], raw["json"], not raw["no_demo"]
+        )
+        folder: Path = settings.HOME
+        try:
+            house.prepare(folder)
+            with house.only_one(folder):
+                drawn = draw(folder, options)
+                report = asyncio.run(self.run(drawn, options, began_at))
+        except (house.HouseUnusable, ports.PortTaken) as e:
+            raise Refused(e) from e
+        except (NotReady, BrokerError) as e:
+            raise CommandError(str(e), returncode=1) from e
+        if options.as_json:
+            self.stdout.write(msgspec.json.encode(asdict(report)).decode())
+
+    async def run(self, drawn: plan.Plan, options: Options, began_at: float) -> Report:
+        environment = plan.child_environment(drawn, os.environ)
+        system = System(drawn, environment, began_at=began_at, demo=options.demo)
+        system.listen_to_signals()
+        try:
+            await system.start_broker()
+            user, password = await sync_to_async(declare)(drawn, demo=options.demo)
+            cookie = await sync_to_async(probe_cookie)(user) if options.as_json else ""
+            system.start_others(cookie)
+            await system.until_ready()
+            link = drawn.web_url + reverse("sign-in-once", args=[invitation.invite(user)])
+            announce(drawn, link)
+            # A script reads standard output; what a person must see goes beside it.
+            out = self.stderr if options.as_json else self.stdout
+            out.write(banner(drawn, system.ready_s, link, password), style_func=str)
+            return await system.watch(options.exit_after_s)
+        finally:
+            await system.stop()
+            (drawn.given.home / home.RUNNING).unlink(missing_ok=True)
+
+
+def draw(folder: Path, options: Options) -> plan.Plan:
+    """
+    Raises:
+        PortTaken: The port that was asked for is not free.
+        Refused: The host cannot be listened on safely, or at all.
+    """
+    if options.host not in plan.LOOPBACK and not os.environ.get("TICKPLANE_ALLOWED_HOSTS"):
+        raise Refused(
+            "--host: name the hosts that browsers will ask for in TICKPLANE_ALLOWED_HOSTS first."
+        )
+    if options.exit_after_s is not None and options.exit_after_s < 0:
+        raise Refused("--exit-after cannot be negative.")
+    try:
+        if options.port is None:
+            port = ports.Picker().near(plan.WEB_PORT)
+        else:
+            port = ports.exactly(options.host, options.port)
+    except (OSError, OverflowError) as e:
+        raise Refused(f"--host {options.host} --port {options.port}: {e}.") from e
+    # From the environment alone: the settings also know what an earlier run wrote down.
+    return plan.draw(
+        plan.Given(
+            home=folder,
+            host=options.host,
+            web_port=port,
+            nats_url=os.environ.get("NATS_URL", ""),
+            monitor_url=os.environ.get("NATS_MONITOR_URL", ""),
+            nats_password=settings.NATS_PASSWORD,
+        )
+    )
+
+
+def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
+    """
+    Bring the database and the streams up to date; on the first start, make the admin and the demo.
+
+    Returns:
+        An administrator, and the password when this call made it.
+
+    Raises:
+        Refused: The database cannot be opened.
+        BrokerError: NATS does not answer.
+    """
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except OperationalError as e:
+        raise Refused(f"the database (DATABASE_URL) cannot be used: {str(e).strip()}.") from e
+    settings.NATS_URL, settings.NATS_MONITOR_URL = drawn.nats_url, drawn.monitor_url
+    streams.services.keep_streams(now=timezone.now())
+    user = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    password = ""
+    if user is None:
+        password = get_random_string(20)
+        user = User.objects.create_superuser("admin", password=password)
+        if demo:
+            accounts.services.declare_demo_accounts(count=DEMO_ACCOUNTS)
+    if demo:
+        # The simulated exchange may have another port than last time.
+        pipeline.services.declare_demo_source(endpoint=drawn.exchange_url)
+    connection.close()
+    return user, password
+
+
+def probe_cookie(user: User) -> str:
+    """Return the cookie of a session for the probe; it does not count as a sign-in."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.set_expiry(PROBE_SESSION_S)
+    session.create()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+def announce(drawn: plan.Plan, sign_in_url: str) -> None:
+    """Tell commands in other terminals where this system's servers are."""
+    home.write(
+        drawn.given.home,
+        home.RUNNING,
+        {
+            "WEB_URL": drawn.web_url,
+            "SIGN_IN_URL": sign_in_url,
+            "NATS_URL": drawn.nats_url,
+            "NATS_MONITOR_URL": drawn.monitor_url,
+        },
+    )
+
+
+def banner(drawn: plan.Plan, ready_s: float, link: str, password: str) -> str:
+    rabbit = _("RabbitMQ") if settings.RABBITMQ_URL else _("no RabbitMQ (set RABBITMQ_URL)")
+    lines = [
+        "",
+        _("  Tickplane is ready after %(seconds).1f s.  Data: %(home)s")
+        % {"seconds": ready_s, "home": drawn.given.home},
+        "",
+        _("  Dashboard  %(url)s/") % {"url": drawn.web_url},
+        _("  Sign in    %(link)s   (once, within 10 minutes)") % {"link": link},
+        _("  Admin      %(url)s/admin/") % {"url": drawn.web_url},
+    ]
+    if password:
+        lines.append(
+            _("  Password   admin / %(password)s   (shown this once)") % {"password": password}
+        )
+    lines += [
+        _("  Servers    %(database)s · NATS %(monitor)s · %(rabbit)s")
+        % {
+            "database": connection.display_name,
+            "monitor": drawn.monitor_url,
+            "rabbit": rabbit,
+        },
+        _("  Logs       %(home)s/log    Stop: Ctrl-C") % {"home": drawn.given.home},
+        "",
+    ]
+    return "\n".join(lines)
