@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -31,10 +32,11 @@ FLAGS = [
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        missing("Chromium", "none of " + ", ".join(NAMES) + " is installed")
     with sync_playwright() as playwright:
+        installed = (found for name in NAMES if (found := shutil.which(name)))
+        program = next(installed, playwright.chromium.executable_path)
+        if not Path(program).exists():
+            missing("Chromium", "none of " + ", ".join(NAMES) + " is installed")
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         try:
             yield browser
