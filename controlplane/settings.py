@@ -132,7 +132,9 @@ LOCALE_PATHS = [BASE_DIR / "controlplane" / "locale"]
 
 # Files
 STATIC_URL = "static/"
-STATIC_ROOT = HOME / "static"
+# Served from where they lie: nothing to collect at set-up, nothing to forget after an upgrade.
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

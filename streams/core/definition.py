@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -75,8 +74,3 @@ def request(definition: StreamDefinition) -> dict[str, Any]:
         "duplicate_window": min(age_s or DUPLICATE_WINDOW_S, DUPLICATE_WINDOW_S) * NANOSECONDS,
         "allow_direct": True,
     }
-
-
-def missing(wanted: Sequence[StreamDefinition], existing: Sequence[str]) -> list[StreamDefinition]:
-    """Return the definitions that have no stream of their name yet."""
-    return [definition for definition in wanted if definition.name not in existing]

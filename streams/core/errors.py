@@ -4,6 +4,7 @@ What can go wrong with subjects, streams and the broker.
 * StreamsError
     * BadSubject        permanent; a subject or pattern breaks the grammar
     * BadDefinition     permanent; a stream cannot be as declared
+    * TooLarge          permanent; more bytes than the server takes
     * BrokerError       the broker
         * BrokerAway    not reachable now; trying again helps
         * ApiRefused    JetStream answered with an error
@@ -34,6 +35,15 @@ class BadDefinition(StreamsError):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
+
+
+class TooLarge(StreamsError):
+    """A message has more bytes than the server takes."""
+
+    permanent = True
+
+    def __init__(self, subject: str, size: int, limit: int) -> None:
+        super().__init__(f"{subject}: {size} bytes where the server takes {limit}")
 
 
 class BrokerError(StreamsError):

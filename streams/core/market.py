@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -79,16 +80,15 @@ def readable(subject: str, payload: bytes) -> dict[str, Any]:
             return common | {
                 "firstSeq": message.first_seq,
                 "lastSeq": message.last_seq,
-                "bids": [
-                    [decimal(price, p), decimal(quantity, q)]
-                    for price, quantity in zip(
-                        message.bid_prices, message.bid_quantities, strict=True
-                    )
-                ],
-                "asks": [
-                    [decimal(price, p), decimal(quantity, q)]
-                    for price, quantity in zip(
-                        message.ask_prices, message.ask_quantities, strict=True
-                    )
-                ],
+                "bids": _levels(message.bid_prices, message.bid_quantities, p, q),
+                "asks": _levels(message.ask_prices, message.ask_quantities, p, q),
             }
+
+
+def _levels(prices: Sequence[int], quantities: Sequence[int], p: int, q: int) -> list[list[str]]:
+    if len(prices) != len(quantities):
+        raise Undecodable(f"{len(prices)} prices with {len(quantities)} quantities")
+    return [
+        [decimal(price, p), decimal(quantity, q)]
+        for price, quantity in zip(prices, quantities, strict=True)
+    ]

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from controlplane.env import BadEnvironment, Environment
+
+
+def test_a_flag_refuses_to_guess():
+    env = Environment({"A": "yes", "B": "True"})
+
+    assert env.flag("B", default=False) is True
+    with pytest.raises(BadEnvironment, match="A is 'yes'"):
+        env.flag("A", default=False)
+
+
+@pytest.mark.parametrize(
+    "value", ["localhost:4222", "http://x", "nats://", "nats://h:notaport", "nats://u:hunter2@:1"]
+)
+def test_a_bad_url_is_named_and_never_shown(value):
+    with pytest.raises(BadEnvironment) as caught:
+        Environment({"NATS_URL": value}).url("NATS_URL", ("nats",))
+
+    assert "NATS_URL" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_misspelt_setting_is_refused_with_a_hint():
+    env = Environment({"TICKPLANE_HOM": "x", "OTHER": "y"})
+    env.text("TICKPLANE_HOME", "")
+
+    with pytest.raises(BadEnvironment, match="TICKPLANE_HOM is not a setting.*TICKPLANE_HOME"):
+        env.refuse_unknown()
+
+
+def test_a_secret_is_read_from_its_file(tmp_path):
+    (tmp_path / "key").write_text("s3cret\n")
+    env = Environment({"KEY_FILE": str(tmp_path / "key"), "GONE_FILE": str(tmp_path / "none")})
+
+    assert env.secret("KEY", "") == "s3cret"
+    with pytest.raises(BadEnvironment, match="GONE_FILE"):
+        env.secret("GONE", "")
+
+
+def test_a_database_url_is_read_and_a_bad_one_named():
+    env = Environment({"GOOD": "postgres://u:p@h:5433/d", "BAD": "mysql://u:p@h/d"})
+
+    assert env.database("GOOD", "")["PORT"] == 5433
+    with pytest.raises(BadEnvironment, match="BAD"):
+        env.database("BAD", "")

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from controlplane import home
+
+
+def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path):
+    folder = tmp_path / "data"
+
+    first, second = home.own_secrets(folder), home.own_secrets(folder)
+
+    assert first == second
+    assert all(len(value) >= 24 for value in first.values())
+    assert stat.S_IMODE((folder / home.SECRETS).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(home.HomeUnusable, match="TICKPLANE_HOME"):
+        home.own_secrets(tmp_path / "file" / "data")
+
+
+def test_a_file_is_replaced_in_one_step(tmp_path):
+    home.write(tmp_path, "x.env", {"A": "1"})
+    home.write(tmp_path, "x.env", {"B": "2=3"})
+
+    assert home.read(tmp_path, "x.env") == {"B": "2=3"}
+    assert [path.name for path in tmp_path.iterdir()] == ["x.env"]
