@@ -78,21 +78,24 @@ class Child:
     async def keep(self) -> None:
         """Start the program again whenever it ends, until `stop`."""
         failures = 0
-        while not self._stopping:
+        while not self.is_stopping():
             assert self.process is not None
             began = time.monotonic()
             # Looked at, not waited for: a waiting thread per child would use up the loop's pool.
             while (code := self.process.poll()) is None:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_S)
-            if self._stopping:
+            if self.is_stopping():
                 return
             failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
             delay_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)] if failures > 1 else 0.0
             logger.warning("%s ended with %s; starting it again in %s s", self.name, code, delay_s)
             await asyncio.sleep(delay_s)
-            if not self._stopping:
+            if not self.is_stopping():
                 self.restarts += 1
                 self.start()
+
+    def is_stopping(self) -> bool:
+        return self._stopping
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
         """Ask the program and its own children to end."""

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
 
 from streams.broker.connect import connect
 
@@ -55,7 +56,7 @@ class Probe:
         while True:
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 async with open_websocket(
-                    url, origin=origin, additional_headers={"Cookie": cookie}
+                    url, origin=Origin(origin), additional_headers={"Cookie": cookie}
                 ) as socket:
                     await socket.send(SUBSCRIBE)
                     async for frame in socket:

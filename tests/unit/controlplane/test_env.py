@@ -28,7 +28,7 @@ def test_a_misspelt_setting_is_refused_with_a_hint():
     env = Environment({"TICKPLANE_HOM": "x", "OTHER": "y"})
     env.text("TICKPLANE_HOME", "")
 
-    with pytest.raises(BadEnvironment, match="TICKPLANE_HOM is not a setting.*TICKPLANE_HOME"):
+    with pytest.raises(BadEnvironment, match=r"TICKPLANE_HOM is not a setting.*TICKPLANE_HOME"):
         env.refuse_unknown()
 
 
