@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from streams.broker.connect import connect
+from streams.broker.publisher import Publisher
+from streams.core.errors import BadSubject, TooLarge
+
+pytestmark = pytest.mark.integration
+
+SUBJECT = "market.test.PUBLISHER.trade"
+
+
+async def call(client, verb, body=None):
+    answer = await client.request(f"$JS.API.{verb}", msgspec.json.encode(body or {}), timeout=5)
+    found = msgspec.json.decode(answer.data)
+    assert "error" not in found, found
+    return found
+
+
+async def make_stream(client, **more):
+    body = {"name": "PUBLISHED", "subjects": [SUBJECT], "storage": "file"} | more
+    return await call(client, "STREAM.CREATE.PUBLISHED", body)
+
+
+async def stored(client):
+    state = (await call(client, "STREAM.INFO.PUBLISHED"))["state"]
+    sub = await client.jetstream().subscribe(SUBJECT, stream="PUBLISHED", ordered_consumer=True)
+    return [int((await sub.next_msg(timeout=10)).data) for _ in range(state["messages"])]
+
+
+@asynccontextmanager
+async def running(server, **options):
+    client = await connect(server.url, name="test", patience_s=10)
+    publisher = Publisher(client, **options)
+    task = asyncio.create_task(publisher.run())
+    try:
+        yield client, publisher
+    finally:
+        task.cancel()
+        await client.close()
+
+
+async def publish(publisher, numbers):
+    for number in numbers:
+        if not publisher.submit(SUBJECT, b"%d" % number, f"id-{number}"):
+            await publisher.room()
+
+
+async def until(condition, within_s=15):
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_everything_is_stored_once_and_in_order(own_nats):
+    async with running(own_nats) as (client, publisher):
+        await make_stream(client)
+
+        await publish(publisher, range(10_000))
+
+        assert await publisher.drain(20)
+        assert await stored(client) == list(range(10_000))
+        counters = publisher.counters()
+        assert (counters.submitted, counters.acknowledged) == (10_000, 10_000)
+        assert (counters.duplicates, counters.in_flight, counters.waiting) == (0, 0, 0)
+
+
+async def test_a_repeated_id_is_stored_once_and_counted(own_nats):
+    async with running(own_nats) as (client, publisher):
+        await make_stream(client)
+
+        await publish(publisher, [1, 2, 1])
+
+        assert await publisher.drain(10)
+        assert await stored(client) == [1, 2]
+        assert publisher.counters().duplicates == 1
+
+
+async def test_a_server_killed_in_mid_stream_loses_and_repeats_nothing(own_nats):
+    async with running(own_nats, window=500) as (client, publisher):
+        await make_stream(client)
+
+        async def keep_publishing():
+            for start in range(0, 60_000, 200):
+                await publish(publisher, range(start, start + 200))
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(keep_publishing())
+        for kill_after in (5_000, 20_000):
+            await until(lambda n=kill_after: publisher.counters().acknowledged >= n)
+            await asyncio.to_thread(own_nats.kill)
+            await asyncio.to_thread(own_nats.start)
+        await task
+
+        assert await publisher.drain(30)
+        assert publisher.counters().resent > 0
+        assert await stored(client) == list(range(60_000))
+
+
+async def test_a_missing_stream_is_waited_for(own_nats):
+    async with running(own_nats) as (client, publisher):
+        await publish(publisher, range(3_000))
+        await until(lambda: publisher.counters().refused > 0)
+        assert publisher.counters().acknowledged == 0
+
+        await make_stream(client)
+
+        assert await publisher.drain(15)
+        assert await stored(client) == list(range(3_000))
+
+
+async def test_a_full_stream_is_waited_for(own_nats):
+    async with running(own_nats) as (client, publisher):
+        await make_stream(client, max_msgs=5, discard="new")
+        await publish(publisher, range(8))
+        await until(lambda: publisher.counters().refused > 0)
+        assert await stored(client) == [0, 1, 2, 3, 4]
+
+        await call(client, "STREAM.PURGE.PUBLISHED")
+
+        assert await publisher.drain(15)
+        assert await stored(client) == [5, 6, 7]
+
+
+async def test_a_full_buffer_says_so_and_has_room_again_later(own_nats):
+    async with running(own_nats, window=10, max_waiting=20) as (client, publisher):
+        await make_stream(client)
+        answers = [publisher.submit(SUBJECT, b"%d" % n, f"id-{n}") for n in range(25)]
+        assert answers == [True] * 19 + [False] * 6
+
+        async with asyncio.timeout(10):
+            await publisher.room()
+
+        assert await publisher.drain(10)
+        assert await stored(client) == list(range(25))
+
+
+async def test_too_many_bytes_are_a_full_buffer_too(own_nats):
+    async with running(own_nats, max_bytes=1_000) as (client, publisher):
+        await make_stream(client)
+
+        assert not publisher.submit(SUBJECT, b"1" * 1_000, "id-1")
+
+        async with asyncio.timeout(10):
+            await publisher.room()
+        assert await publisher.drain(10)
+
+
+async def test_drain_says_when_it_was_in_vain(own_nats):
+    async with running(own_nats) as (_, publisher):
+        await publish(publisher, range(3))
+
+        assert not await publisher.drain(0.3)
+
+
+async def test_what_the_server_could_not_take_is_refused_at_once(own_nats):
+    async with running(own_nats) as (client, publisher):
+        with pytest.raises(TooLarge):
+            publisher.submit(SUBJECT, bytes(client.max_payload), "id")
+        with pytest.raises(BadSubject):
+            publisher.submit("market.*", b"", "id")
+        with pytest.raises(BadSubject):
+            publisher.submit(SUBJECT, b"", "id\r\nPUB x 0")
+
+        assert publisher.counters().submitted == 0
