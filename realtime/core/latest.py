@@ -1,0 +1,73 @@
+"""
+The newest frame of every topic, in the order in which they became newest.
+
+Two rules keep the result true, whoever reads it and whenever:
+
+* An account's `update` holds only the fields that changed since the last message, so a newer one
+  is merged into the older one instead of replacing it.
+* An account's `account` message is its whole state, so it takes the place of an older `update`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from realtime.core.protocol import Frame, merged
+
+
+class Latest:
+    """
+    Frames by topic; a frame without a topic replaces nothing.
+
+    `characters` is the length of all texts together.
+    """
+
+    def __init__(self) -> None:
+        self._frames: OrderedDict[str | int, Frame] = OrderedDict()
+        self._unnamed = 0
+        self.characters = 0
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self._frames.values())
+
+    def put(self, frame: Frame) -> bool:
+        """Take one frame; return whether it took the place of an older one."""
+        if not frame.topic:
+            self._unnamed += 1
+            self._append(self._unnamed, frame)
+            return False
+        whole, _, kind = frame.topic.rpartition(".")
+        is_account = frame.topic.startswith("account.")
+        if is_account and kind == "account":
+            self.discard(f"{whole}.update")
+        older = self.discard(frame.topic)
+        if older and is_account and kind == "update":
+            frame = merged(older, frame)
+        self._append(frame.topic, frame)
+        return older is not None
+
+    def pop(self) -> Frame:
+        """
+        Return the oldest frame, which is then gone.
+
+        Raises:
+            KeyError: There is none.
+        """
+        _, frame = self._frames.popitem(last=False)
+        self.characters -= len(frame.text)
+        return frame
+
+    def discard(self, topic: str) -> Frame | None:
+        frame = self._frames.pop(topic, None)
+        if frame:
+            self.characters -= len(frame.text)
+        return frame
+
+    def _append(self, key: str | int, frame: Frame) -> None:
+        # At the end, not in the older one's place: what was said between the two came before.
+        self._frames[key] = frame
+        self.characters += len(frame.text)
