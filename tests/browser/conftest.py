@@ -10,11 +10,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from tests.missing import missing
+from tests.servers.standalone import Tickplane
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Debian's Chromium looks for updates and peers by itself; a test measures our traffic only.
@@ -44,14 +46,15 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def watched_page(chromium: Browser, **options: Any) -> Iterator[Page]:
     """
-    A page in a browser profile of its own.
+    Yield a page in a browser profile of its own.
 
     Fails the test when a script of the page threw, or wrote an error to the console.
     """
-    context = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(
+        locale="en-GB", viewport={"width": 1280, "height": 800}, **options
+    )
     context.set_default_timeout(15_000)
     page = context.new_page()
     errors: list[str] = []
@@ -64,3 +67,27 @@ def page(chromium: Browser) -> Iterator[Page]:
     finally:
         context.close()
     assert errors == []
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page of nobody in particular. See `watched_page`."""
+    yield from watched_page(chromium)
+
+
+@pytest.fixture(scope="package")
+def signed_in(chromium: Browser, tickplane: Tickplane) -> StorageState:
+    """The cookies of the administrator, signed in with a one-use link."""
+    context = chromium.new_context()
+    context.new_page().goto(tickplane.sign_in_url())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def operator_page(
+    chromium: Browser, tickplane: Tickplane, signed_in: StorageState
+) -> Iterator[Page]:
+    """Like `page`, signed in as the administrator; relative addresses are the product's."""
+    yield from watched_page(chromium, base_url=tickplane.url, storage_state=signed_in)

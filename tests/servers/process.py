@@ -111,6 +111,7 @@ class Server:
 
     name = "server"
     start_s = 20.0
+    stop_s = STOP_S
     stop_signal = signal.SIGTERM
     death_signal = signal.SIGKILL
 
@@ -186,11 +187,11 @@ class Server:
         return self.process.pid
 
     def stop(self) -> None:
-        """Ask the server to end, and make it end after `STOP_S`."""
+        """Ask the server to end, and make it end after `stop_s`."""
         if self.process and self.running:
             self.process.send_signal(self.stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(STOP_S)
+                self.process.wait(self.stop_s)
         self.kill()
 
     def kill(self) -> None:

@@ -1,0 +1,144 @@
+"""The whole product, started as the operator starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import nats
+import pytest
+
+from tests.servers.process import wait_until
+from tests.servers.standalone import Tickplane
+
+pytestmark = pytest.mark.integration
+
+COUNTS = ("market_messages", "account_messages", "websocket_frames")
+READY_AGAIN_S = 8
+FLOWS_AGAIN_S = 10
+RESIDENT_MB = 450
+GONE_S = 15
+
+
+def members(home):
+    """Return the pids of all processes that were started for this data directory, orphans too."""
+    mark = f"TICKPLANE_HOME={home}".encode()
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            environment = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue  # It ended while we looked.
+        if mark in environment:
+            found.add(int(entry.parent.name))
+    return found
+
+
+class Flow:
+    """Whether market and account data have been seen."""
+
+    def __init__(self):
+        self.seen = {kind: asyncio.Event() for kind in ("market", "account")}
+
+    def note(self, subject):
+        self.seen[subject.partition(".")[0]].set()
+
+    async def complete(self):
+        for event in self.seen.values():
+            await event.wait()
+
+
+async def ignore(error):
+    """Refused connections are what this test brings about."""
+
+
+@pytest.fixture
+def system(tmp_path):
+    system = Tickplane(tmp_path)
+    system.start()
+    yield system
+    system.stop()
+    for pid in members(system.home):
+        os.kill(pid, signal.SIGKILL)
+
+
+def report(folder):
+    """Run the product for five seconds; return its report and what it told the operator."""
+    system = Tickplane(folder, "--exit-after", "5", "--json")
+    done = subprocess.run(
+        system.command(),
+        cwd=system.cwd,
+        env=system.environment(),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert members(system.home) == set()
+    (line,) = done.stdout.splitlines()
+    return json.loads(line), done.stderr
+
+
+def test_a_script_gets_one_line_of_counts_and_a_second_start_reuses_the_data(tmp_path):
+    first, told_first = report(tmp_path)
+    second, told_second = report(tmp_path)
+
+    for counted in first, second:
+        assert all(counted[name] > 0 for name in COUNTS), counted
+        assert 0 < counted["rss_mb"] <= RESIDENT_MB
+    assert second["ready_s"] < READY_AGAIN_S
+    assert ("Password" in told_first, "Password" in told_second) == (True, False)
+
+
+def test_ctrl_c_leaves_no_process_behind(system):
+    assert len(members(system.home)) > 5
+
+    os.kill(system.pid, signal.SIGINT)
+
+    assert system.process.wait(GONE_S) == 0
+    assert members(system.home) == set()
+    assert not (system.home / "running.env").exists()
+
+
+def test_a_killed_parent_leaves_no_process_behind(system):
+    os.kill(system.pid, signal.SIGKILL)
+
+    wait_until(lambda: not members(system.home), GONE_S, "the children follow their parent")
+
+
+async def test_messages_flow_again_after_the_nats_server_was_killed(system):
+    pid_file = system.home / "nats" / "nats.pid"
+    killed = int(pid_file.read_text())
+    lost = asyncio.Event()
+    before, after = Flow(), Flow()
+
+    async def note(message):
+        (after if lost.is_set() else before).note(message.subject)
+
+    async def note_loss():
+        lost.set()
+
+    client = await nats.connect(
+        system.nats_url,
+        disconnected_cb=note_loss,
+        error_cb=ignore,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.1,
+    )
+    await client.subscribe("market.>", cb=note)
+    await client.subscribe("account.>", cb=note)
+    async with asyncio.timeout(FLOWS_AGAIN_S):
+        await before.complete()
+
+    os.kill(killed, signal.SIGKILL)
+
+    async with asyncio.timeout(FLOWS_AGAIN_S):
+        await lost.wait()
+        await after.complete()
+    await client.close()
+    assert int(pid_file.read_text()) != killed
