@@ -1,0 +1,1 @@
+"""The shell around the brokers that accounts publish to. No Django."""

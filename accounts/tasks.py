@@ -1,0 +1,22 @@
+"""Celery's way in: beat calls `tick` each second, which sends one task for each shard."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts import services
+
+# A visit that waited longer than its own period is stale: the next one does its work.
+STALE_S = 2
+
+
+@shared_task(name="accounts.tick")
+def tick(**_: object) -> None:
+    for shard in services.tick(now=timezone.now()):
+        publish_shard.apply_async(kwargs={"shard": shard}, expires=STALE_S)
+
+
+@shared_task(name="accounts.publish_shard")
+def publish_shard(*, shard: int, **_: object) -> None:
+    services.publish_shard(shard=shard, now=timezone.now())
