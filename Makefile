@@ -46,12 +46,13 @@ check-tests: # `tests/arch` holds the contracts and the migrations.
 	$(BIN)/pytest -q $(FAST)
 
 .PHONY: bench
-bench: tools ## Run one measurement; BENCH=name of a file in tests/bench
+bench: tools ## Run one measurement, BENCH=name; its JSON line stays in var/bench
 	if [ -z "$(BENCH)" ] || [ ! -f "tests/bench/$(BENCH).py" ]; then \
 	  known=$$(cd tests/bench 2>/dev/null && ls *.py 2>/dev/null | sed -e 's/\.py$$//' -e '/^__init__$$/d' | paste -sd' '); \
 	  echo "make bench: no measurement is called '$(BENCH)'; there is: $${known:-none yet}. Use BENCH=name." >&2; exit 2; \
 	fi
-	exec $(BIN)/python -m tests.bench.$(BENCH) $(ARGS)
+	mkdir -p var/bench
+	$(BIN)/python -m tests.bench.$(BENCH) $(ARGS) | tee var/bench/$(BENCH).json
 
 .PHONY: screenshots
 screenshots: tools ## Make the pictures of the documentation anew
