@@ -1,0 +1,55 @@
+"""
+What can go wrong with a datum, by stage.
+
+* PipelineError
+    * ReceiveError      the source; reconnect
+        * LinkLost
+        * AuthRefused   permanent
+    * DecodeError       permanent; one frame; count it, go on
+    * BadRecording      permanent; a file of recorded traffic cannot be replayed
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Base class. `permanent` says whether trying again can help."""
+
+    permanent: ClassVar[bool] = False
+
+
+class ReceiveError(PipelineError):
+    """The link to a source failed."""
+
+
+class LinkLost(ReceiveError):
+    """The source closed, went silent, or could not be reached."""
+
+
+class AuthRefused(ReceiveError):
+    """The source refused our credentials."""
+
+    permanent = True
+
+
+class DecodeError(PipelineError):
+    """
+    A frame is not what its source promised.
+
+    Attributes:
+        reason: One of few words, to count by: `json`, `shape`, `text`, `number`, `nesting`.
+    """
+
+    permanent = True
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class BadRecording(PipelineError):
+    """A file of recorded traffic cannot be read as one. The text names file and line."""
+
+    permanent = True

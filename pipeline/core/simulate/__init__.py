@@ -1,0 +1,1 @@
+"""Rules of markets that do not exist."""

@@ -1,0 +1,78 @@
+"""What a worker says of itself, once a second, as one JSON line per saying."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class State(enum.Enum):
+    """
+    Where a source stands.
+
+    * connecting: the first attempt is under way
+    * running: messages come in
+    * reconnecting: the link was lost and is tried again
+    * degraded: as before, and more often in vain than the operator allows; still tried
+    * refused: the source does not want us; not tried until its settings change
+    """
+
+    CONNECTING = "connecting"
+    RUNNING = "running"
+    RECONNECTING = "reconnecting"
+    DEGRADED = "degraded"
+    REFUSED = "refused"
+
+
+class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Attributes:
+        since_ns, last_message_ns: UTC nanoseconds since 1970; 0 means never.
+        received, published, ignored, undecodable: Frames since the worker began.
+    """
+
+    source_id: str
+    state: State
+    since_ns: int
+    last_error: str = ""
+    received: int = 0
+    published: int = 0
+    ignored: int = 0
+    undecodable: int = 0
+    last_message_ns: int = 0
+
+
+class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """See `streams.broker.publisher.Counters`."""
+
+    connected: bool = False
+    submitted: int = 0
+    acknowledged: int = 0
+    duplicates: int = 0
+    resent: int = 0
+    refused: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+
+
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    sources: tuple[SourceStatus, ...] = ()
+    publisher: PublisherStatus = PublisherStatus()
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    The first line a worker reads. On stdin, because a URL may hold a password and everybody on
+    the machine can read a command line.
+    """
+
+    nats_url: str
+    log_level: str = "INFO"
+    status_every_s: Annotated[float, Meta(gt=0)] = 1.0
+    drain_s: Annotated[float, Meta(ge=0)] = 5.0
+
+    def __repr__(self) -> str:
+        return "WorkerSettings(***)"

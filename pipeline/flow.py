@@ -1,0 +1,96 @@
+"""
+The whole journey of a datum, and what is counted on the way.
+
+    receive -> decode -> encode -> publish
+
+Stages know messages, never each other; only this file joins them. A frame that is wrong is counted
+and dropped here, so one bad message never ends a stream. Anything else that goes wrong is a bug and
+propagates to `supervise`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from pipeline.core.decode import VENUES
+from pipeline.core.encode import encode
+from pipeline.core.errors import DecodeError
+from pipeline.core.messages import Skipped
+from pipeline.core.spec import SourceSpec
+from streams.core.errors import BadSubject, TooLarge
+
+logger = logging.getLogger(__name__)
+
+SAY_AGAIN_NS = 10_000_000_000
+
+
+class Publisher(Protocol):
+    """See `streams.broker.publisher.Publisher`."""
+
+    def submit(self, subject: str, payload: bytes, msg_id: str) -> bool: ...
+
+    async def room(self) -> None: ...
+
+
+class Stages:
+    """
+    Everything that happens to the frames of one source, without waiting for anything.
+
+    Attributes:
+        ignored, undecodable: How many frames, by reason.
+    """
+
+    def __init__(self, spec: SourceSpec, publisher: Publisher, clock_ns: Callable[[], int]) -> None:
+        self.received = 0
+        self.published = 0
+        self.ignored: Counter[str] = Counter()
+        self.undecodable: Counter[str] = Counter()
+        self.last_message_ns = 0
+        self._source_id = spec.source_id
+        self._decode = VENUES[spec.venue]
+        self._publisher = publisher
+        self._clock_ns = clock_ns
+        self._say_again_ns = 0
+
+    def accept(self, frame: bytes | memoryview, received_ns: int) -> bool:
+        """
+        Carry one frame to the publisher; return whether there is room for more.
+
+        Args:
+            received_ns: When its last byte arrived.
+        """
+        self.received += 1
+        self.last_message_ns = received_ns
+        try:
+            record = self._decode(frame)
+            if isinstance(record, Skipped):
+                self.ignored[record.value] += 1
+                return True
+            envelope = encode(record, received_ns, self._clock_ns())
+            room = self._publisher.submit(envelope.subject, envelope.payload, envelope.msg_id)
+        except DecodeError as e:
+            self._drop(e.reason, received_ns)
+            return True
+        except (BadSubject, TooLarge) as e:
+            self._drop(type(e).__name__, received_ns)
+            return True
+        self.published += 1
+        return room
+
+    async def room(self) -> None:
+        await self._publisher.room()
+
+    def _drop(self, reason: str, now_ns: int) -> None:
+        self.undecodable[reason] += 1
+        if now_ns >= self._say_again_ns:
+            self._say_again_ns = now_ns + SAY_AGAIN_NS
+            # Never the frame itself, nor the decoder's words: they may quote it.
+            logger.warning(
+                "%s: frames dropped, the last for reason %r; so far %d",
+                self._source_id,
+                reason,
+                self.undecodable.total(),
+            )
