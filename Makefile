@@ -51,7 +51,7 @@ bench: tools ## Run one measurement, BENCH=name; its JSON line stays in var/benc
 	  known=$$(cd tests/bench 2>/dev/null && ls *.py 2>/dev/null | sed -e 's/\.py$$//' -e '/^__init__$$/d' | paste -sd' '); \
 	  echo "make bench: no measurement is called '$(BENCH)'; there is: $${known:-none yet}. Use BENCH=name." >&2; exit 2; \
 	fi
-	mkdir -p var/bench
+	(umask 077; mkdir -p var/bench)
 	$(BIN)/python -m tests.bench.$(BENCH) $(ARGS) | tee var/bench/$(BENCH).json
 
 .PHONY: screenshots

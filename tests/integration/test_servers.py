@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import nats
 import pika
@@ -8,7 +14,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.servers.process import listens
+from tests.arch.sources import ROOT
+from tests.servers.process import listens, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -61,3 +68,68 @@ def test_each_new_postgres_database_is_empty(postgres_server):
     for url in postgres_server.new_database(), postgres_server.new_database():
         with psycopg.connect(url) as connection:
             connection.execute("CREATE TABLE kept (id int)")
+
+
+HOLD = """
+import pathlib, sys
+from tests.servers.{module} import {name}
+folder = pathlib.Path(sys.argv[1])
+server = {name}(folder)
+server.start()
+print(server.url, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def open_folder():
+    """A folder for those who clean up no more; any user may enter it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system has no parent death signal")
+@pytest.mark.parametrize(
+    ("module", "name", "needed"),
+    [
+        ("nats", "NatsServer", "nats_server"),
+        ("rabbitmq", "RabbitServer", "rabbitmq_server"),
+        ("redis", "RedisServer", "redis_server"),
+        ("postgres", "PostgresServer", "postgres_server"),
+    ],
+)
+def test_a_server_ends_with_the_tests_that_were_killed(
+    module, name, needed, request, tmp_path, open_folder
+):
+    if type(request.getfixturevalue(needed)).__name__ != name:
+        pytest.skip("a container does not end with its starter")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD.format(module=module, name=name), str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(open_folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    port = urlsplit(holder.stdout.readline().strip()).port
+    assert listens(port)
+
+    holder.kill()
+    holder.communicate()
+
+    wait_until(lambda: not listens(port), 10, "the server ends with its starter")
+    wait_until(lambda: not started_in(tmp_path), 10, "and so do its children")
+
+
+def started_in(folder):
+    """Return the processes whose command line or environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue  # It ended while we looked.
+        if str(folder).encode() in words:
+            found.append(words)
+    return found
