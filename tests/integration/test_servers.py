@@ -99,15 +99,13 @@ def open_folder():
         ("postgres", "PostgresServer", "postgres_server"),
     ],
 )
-def test_a_server_ends_with_the_tests_that_were_killed(
-    module, name, needed, request, tmp_path, open_folder
-):
+def test_a_server_ends_with_the_tests_that_were_killed(module, name, needed, request, open_folder):
     if type(request.getfixturevalue(needed)).__name__ != name:
         pytest.skip("a container does not end with its starter")
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD.format(module=module, name=name), str(tmp_path)],
+        [sys.executable, "-c", HOLD.format(module=module, name=name), open_folder],
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(open_folder)},
+        env=os.environ | {"TMPDIR": open_folder},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -119,7 +117,7 @@ def test_a_server_ends_with_the_tests_that_were_killed(
     holder.communicate()
 
     wait_until(lambda: not listens(port), 10, "the server ends with its starter")
-    wait_until(lambda: not started_in(tmp_path), 10, "and so do its children")
+    wait_until(lambda: not started_in(open_folder), 10, "and so do its children")
 
 
 def started_in(folder):
@@ -130,6 +128,6 @@ def started_in(folder):
             words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         except OSError:
             continue  # It ended while we looked.
-        if str(folder).encode() in words:
+        if folder.encode() in words:
             found.append(words)
     return found
