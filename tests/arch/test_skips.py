@@ -16,7 +16,14 @@ def run_without_servers(tmp_path):
     def run(**environment):
         kept = {name: value for name, value in os.environ.items() if name != "CI"}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/integration/test_servers.py", "-k", "redis"],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "tests/integration/test_servers.py",
+                "-k",
+                "redis_keeps",
+            ],
             cwd=ROOT,
             env=kept | {"PATH": str(tmp_path)} | environment,
             capture_output=True,
