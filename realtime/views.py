@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.templatetags.static import static
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 
@@ -16,4 +18,22 @@ class Dashboard(LoginRequiredMixin, TemplateView):
 
 
 def page() -> dict[str, Any]:
-    return {}
+    """Return what the script must know, in the reader's language. It fills the {names}."""
+    return {
+        "socketPath": "/ws/",
+        "accountsPath": "/api/v1/accounts",
+        "chartLibrary": static("realtime/vendor/lightweight-charts.mjs"),
+        "strings": {
+            "connecting": _("Connecting…"),
+            "live": _("Live"),
+            "staleBroker": _("Stale: the server lost its data link at {since} UTC"),
+            "staleSilent": _("Stale: the server does not answer since {since} UTC"),
+            "reconnecting": _("Reconnecting…"),
+            "reconnectingIn": _("Reconnecting in {seconds} s"),
+            "offline": _("Offline since {since} UTC"),
+            "signedOut": _("Signed out"),
+            "ofAll": _("of {all}"),
+            "notDeployed": _("not deployed"),
+            "hidden": _("The filter hides {count}."),
+        },
+    }

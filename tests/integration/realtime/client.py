@@ -28,7 +28,7 @@ class Browser:
         """Return the next frame that holds these words; all that were heard are in `frames`."""
         async with asyncio.timeout(WITHIN_S):
             while True:
-                frame = json.loads(await self.link.recv())
+                frame: dict[str, Any] = json.loads(await self.link.recv())
                 self.frames.append(frame)
                 if wanted.items() <= frame.items():
                     return frame

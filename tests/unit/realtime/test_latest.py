@@ -59,7 +59,7 @@ def test_frames_without_a_topic_are_all_kept():
 
 def applied(messages):
     """What a client knows of one account after these messages."""
-    state = {}
+    state: dict[str, int] = {}
     for topic, data in messages:
         state = data if topic.endswith(".account") else state | data
     return state
