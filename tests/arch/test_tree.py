@@ -99,7 +99,7 @@ NOT_TEXT = (
 SHOWN_ATTRIBUTES = r"""\b(?:title|alt|placeholder|aria-label)=["']([^"']*)["']"""
 WORD = re.compile(r"[A-Za-z]{2,}")
 # Names, the same in every language.
-NAMES = {"Tickplane", "NATS", "RabbitMQ"}
+NAMES = {"Tickplane", "NATS", "RabbitMQ", "UTC", "TradingView", "Lightweight", "Charts"}
 
 
 def untranslated(html: str) -> list[str]:
