@@ -55,7 +55,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Account | None = None
-    ) -> Sequence[str]:
+    ) -> tuple[str, ...]:
         # Consumers know the account by these: another login is another account.
         return (*self.readonly_fields, *(("server", "login") if obj else ()))
 

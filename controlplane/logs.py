@@ -46,5 +46,7 @@ def configuration(level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
+            # It says eight times over that a broker is away; accounts.publish says it once.
+            "pika": {"level": "CRITICAL"},
         },
     }

@@ -42,6 +42,7 @@ RECONNECT_S = 3.0
 DIFFERS_S = 30.0
 # Batches without a confirm; beyond it a broker that reads nothing would fill our memory.
 WINDOW = 1000
+CLOSE_S = 5.0
 PRECONDITION_FAILED = 406
 
 
@@ -162,7 +163,8 @@ class _Loop:
         self._trouble: PublishError = BrokerAway("RabbitMQ did not answer in time")
         self.lost_at: datetime | None = None
         self._ioloop.add_callback_threadsafe(self._do_connect)
-        threading.Thread(target=self._run, name="rabbitmq", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="rabbitmq", daemon=True)
+        self._thread.start()
 
     def publish(self, batches: Sequence[Batch], within_s: float) -> list[str]:
         """
@@ -192,6 +194,7 @@ class _Loop:
     def close(self) -> None:
         self._closing = True
         self._ioloop.add_callback_threadsafe(self._do_close)
+        self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         try:
@@ -202,6 +205,8 @@ class _Loop:
             self._ready = False
             self._trouble = BrokerAway("RabbitMQ's thread ended; see the log")
             self._settled.set()
+        finally:
+            self._ioloop.close()
 
     def _do_connect(self) -> None:
         if self._closing:
@@ -341,6 +346,15 @@ def _properties(batch: Batch) -> pika.BasicProperties:
 
 def _cause(reason: Any) -> str:
     """Return the innermost reason: pika wraps a refused connection three times."""
-    while getattr(reason, "args", None) and isinstance(reason.args[0], BaseException):
-        reason = reason.args[0]
+    while inner := _within(reason):
+        reason = inner
     return str(reason) or type(reason).__name__
+
+
+def _within(reason: Any) -> BaseException | None:
+    found = (
+        getattr(reason, "exception", None)
+        or next(reversed(getattr(reason, "exceptions", None) or ()), None)
+        or next(iter(getattr(reason, "args", None) or ()), None)
+    )
+    return found if isinstance(found, BaseException) else None

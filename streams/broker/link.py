@@ -35,6 +35,7 @@ class Link:
         self._lock = threading.Lock()
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
 
@@ -99,13 +100,15 @@ class Link:
 
     def close(self) -> None:
         with self._lock:
-            loop, client = self._loop, self._client
-            self._loop = self._client = None
-        if loop is None:
+            loop, client, thread = self._loop, self._client, self._thread
+            self._loop = self._client = self._thread = None
+        if loop is None or thread is None or self._pid != os.getpid():
             return
-        if client is not None and self._pid == os.getpid():
+        if client is not None:
             asyncio.run_coroutine_threadsafe(client.close(), loop).result(CALL_S)
         loop.call_soon_threadsafe(loop.stop)
+        thread.join(CALL_S)
+        loop.close()
 
     def _run(self, call: Callable[[Client], Awaitable[T]], within_s: float) -> T:
         loop = self._ready_loop()
@@ -134,7 +137,8 @@ class Link:
             if self._loop is None or self._pid != os.getpid():
                 self._loop, self._client, self._pid = asyncio.new_event_loop(), None, os.getpid()
                 self._connecting = asyncio.Lock()
-                threading.Thread(
+                self._thread = threading.Thread(
                     target=self._loop.run_forever, name=f"nats-{self._name}", daemon=True
-                ).start()
+                )
+                self._thread.start()
             return self._loop

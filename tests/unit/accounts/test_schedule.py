@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from accounts.core import diff
+from accounts.core.schedule import Intervals, Turns, phase, plan
+from tests.unit.accounts.examples import NOW, ORDER, POSITION, moments, state
+
+INTERVALS = Intervals()
+KEY = "3f0e5f8e"
+
+
+class Terminal:
+    """Ticks once a second and keeps what was sent, as (second, kind)."""
+
+    def __init__(self, intervals=INTERVALS, key=KEY):
+        self.intervals, self.key = intervals, key
+        self.held, self.turns, self.second = None, Turns(), 0
+        self.sent = []
+
+    def tick(self, now_state):
+        found = plan(
+            now_state,
+            self.held,
+            self.turns,
+            now=NOW + timedelta(seconds=self.second),
+            intervals=self.intervals,
+            key=self.key,
+        )
+        self.sent += [(self.second, kind) for kind in found.kinds]
+        if found.kinds:
+            self.held = diff.applied(self.held, now_state, found.kinds)
+        self.turns = found.turns
+        self.second += 1
+        return found.kinds
+
+    def seconds(self, kind):
+        return [second for second, sent in self.sent if sent == kind]
+
+
+def gaps(seconds):
+    return [after - before for before, after in pairwise(seconds)]
+
+
+def test_a_new_account_sends_a_snapshot_and_then_one_every_interval():
+    terminal = Terminal()
+    for _ in range(200):
+        terminal.tick(state())
+
+    seconds = terminal.seconds("account")
+    assert seconds[0] == 0
+    assert seconds[1] <= 30
+    assert set(gaps(seconds[1:])) == {30}
+    assert {kind for _, kind in terminal.sent} == {"account"}
+
+
+def test_an_update_follows_a_change_but_not_sooner_than_the_interval():
+    terminal = Terminal()
+    for second in range(29):
+        terminal.tick(state(equity=f"{second}.00"))
+
+    assert min(gaps(terminal.seconds("update"))) >= 3
+    assert max(gaps(terminal.seconds("update"))) <= 5
+
+
+def test_a_change_after_a_quiet_time_goes_out_with_the_next_tick():
+    terminal = Terminal(Intervals(account_s=3600))
+    for _ in range(10):
+        terminal.tick(state())
+
+    assert terminal.tick(state(equity="1.00")) == ("update",)
+
+
+@pytest.mark.parametrize("change", [{"leverage": 30}, {"currency": "EUR"}])
+def test_new_terms_are_told_by_a_snapshot(change):
+    terminal = Terminal()
+    terminal.tick(state())
+
+    assert terminal.tick(state(**change)) == ("account",)
+
+
+def test_positions_go_out_at_once_on_open_and_close():
+    terminal = Terminal(Intervals(account_s=3600))
+    terminal.tick(state())
+
+    assert terminal.tick(state(positions=(POSITION,))) == ("positions",)
+    assert terminal.tick(state(positions=(POSITION,))) == ()
+    assert terminal.tick(state()) == ("positions",)
+    assert terminal.tick(state()) == ()
+
+
+def test_orders_go_out_at_once_when_placed_deleted_and_executed():
+    terminal = Terminal(Intervals(account_s=3600))
+    terminal.tick(state())
+
+    assert terminal.tick(state(orders=(ORDER,))) == ("orders",)
+    assert terminal.tick(state()) == ("orders",)
+    terminal.tick(state(orders=(ORDER,)))
+    assert terminal.tick(state(positions=(POSITION,))) == ("positions", "orders")
+
+
+def test_open_positions_and_orders_are_refreshed_at_their_intervals():
+    terminal = Terminal(Intervals(account_s=3600))
+    for second in range(60):
+        price = Decimal(second)
+        terminal.tick(
+            state(
+                positions=(replace(POSITION, current_price=price),),
+                orders=(replace(ORDER, current_price=price),),
+            )
+        )
+
+    assert set(gaps(terminal.seconds("positions"))) == {5}
+    assert set(gaps(terminal.seconds("orders"))) == {10}
+
+
+def test_intervals_are_those_given():
+    terminal = Terminal(Intervals(account_s=7, update_s=2))
+    for second in range(60):
+        terminal.tick(state(equity=f"{second}.00"))
+
+    assert set(gaps(terminal.seconds("account")[1:])) == {7}
+    assert min(gaps(terminal.seconds("update"))) == 2
+
+
+def test_after_an_outage_an_account_sends_once_and_not_once_for_each_missed_turn():
+    terminal = Terminal()
+    for _ in range(10):
+        terminal.tick(state(positions=(POSITION,)))
+    terminal.second += 600
+
+    assert terminal.tick(state(positions=(POSITION,))) == ("account",)
+    assert terminal.tick(state(positions=(POSITION,))) == ()
+
+
+def test_snapshots_of_many_accounts_spread_over_the_interval():
+    seconds: Counter[int] = Counter()
+    for number in range(600):
+        terminal = Terminal(key=str(number))
+        for _ in range(62):
+            terminal.tick(state())
+        seconds.update(terminal.seconds("account")[1:])
+
+    assert set(range(1, 61)) <= seconds.keys()
+    assert max(seconds.values()) < 3 * 600 / 30
+
+
+@given(st.text(), moments, st.integers(1, 3600))
+def test_the_next_snapshot_is_after_now_and_within_the_interval(key, now, interval_s):
+    turns = plan(
+        state(), None, Turns(), now=now, intervals=Intervals(account_s=interval_s), key=key
+    ).turns
+
+    assert now < turns.account_at <= now + timedelta(seconds=interval_s)
+    assert 0 <= phase(key, interval_s) <= interval_s

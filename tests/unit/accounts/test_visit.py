@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from accounts import services
+from accounts.core.errors import BadState
+from accounts.core.messages import snapshot
+from accounts.core.schedule import Intervals
+from accounts.core.simulate import state_at
+from accounts.core.state import read
+from accounts.models import Account, ShardLease
+from accounts.services import visit
+from tests.unit.accounts.brokers import MemoryBroker
+from tests.unit.accounts.examples import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def nats():
+    return MemoryBroker("nats")
+
+
+@pytest.fixture
+def rabbitmq():
+    return MemoryBroker("rabbitmq")
+
+
+@pytest.fixture
+def accounts():
+    services.declare_demo_accounts(count=4)
+    found = list(Account.objects.order_by("id"))
+    for number, account in enumerate(found):
+        # It decides when snapshots fall.
+        account.uuid = UUID(int=number + 1)
+        account.save(update_fields=["uuid"])
+    return found
+
+
+def run(second, *brokers, shard=0, **options):
+    return services.publish_shard(
+        shard=shard, now=NOW + timedelta(seconds=second), brokers=brokers, **options
+    )
+
+
+def kinds(broker, first=0):
+    return [message["type"] for message in broker.consumer.messages[first:]]
+
+
+def key(account):
+    return (account.server, str(account.login))
+
+
+def source(account, second):
+    return snapshot(
+        state_at(
+            str(account.login),
+            account.server,
+            NOW + timedelta(seconds=second),
+            leverage=account.leverage,
+        )
+    )
+
+
+def test_the_first_visit_sends_a_snapshot_of_each_account(nats, accounts):
+    report = run(0, nats)
+
+    assert report == services.ShardReport(accounts=4, messages={"account": 4})
+    assert nats.consumer.held == {key(account): source(account, 0) for account in accounts}
+    row = Account.objects.order_by("id")[0]
+    assert (row.last_state_at, row.last_published_at) == (NOW, NOW)
+    assert (row.epoch, row.seq, row.last_error) == (1, 1, "")
+
+
+def test_a_consumer_rebuilds_every_account_after_two_minutes_of_changes(nats, accounts):
+    for second in range(120):
+        run(second, nats)
+    run(140, nats, intervals=Intervals(account_s=3600))
+
+    assert Counter(kinds(nats)).keys() == {"account", "update", "positions", "orders"}
+    assert nats.consumer.gaps == []
+    assert nats.consumer.held == {key(account): source(account, 140) for account in accounts}
+
+
+def test_what_is_recorded_as_published_is_what_a_consumer_holds(nats, accounts):
+    for second in range(40):
+        run(second, nats)
+
+        for account in Account.objects.all():
+            assert nats.consumer.held[key(account)] == snapshot(read(account.published))
+
+
+def test_nobody_visits_a_shard_twice_at_once(nats, accounts):
+    ShardLease.objects.create(shard=0, owner="another", expires_at=NOW + timedelta(seconds=1))
+
+    assert run(0, nats) == services.ShardReport(skipped=True)
+    assert nats.consumer.messages == []
+
+
+def test_a_visit_inside_a_visit_does_nothing(nats, accounts):
+    inner = []
+
+    class Nosy(MemoryBroker):
+        def publish(self, messages, within_s):
+            inner.append(run(0, MemoryBroker("nats")))
+            return super().publish(messages, within_s)
+
+    assert run(0, Nosy()).accounts == 4
+    assert inner == [services.ShardReport(skipped=True)]
+
+
+def test_a_shard_whose_worker_was_killed_begins_a_new_epoch(nats, accounts):
+    run(0, nats)
+    ShardLease.objects.update(owner="dead", expires_at=NOW + timedelta(seconds=9))
+
+    assert run(8, nats).skipped
+    assert run(9, nats).messages == {"account": 4}
+    assert {m["epoch"] for m in nats.consumer.messages[4:]} == {2}
+    assert run(10, nats).skipped is False
+    assert set(Account.objects.values_list("epoch", flat=True)) == {2}
+
+
+def test_a_visit_that_lost_its_shard_records_nothing(nats, accounts):
+    class Slow(MemoryBroker):
+        def publish(self, messages, within_s):
+            ShardLease.objects.update(owner="another")
+            return super().publish(messages, within_s)
+
+    assert run(0, Slow()).skipped
+    assert Account.objects.filter(last_published_at=None).count() == 4
+
+
+def test_an_exception_leaves_the_shard_to_a_new_epoch(nats, accounts):
+    class Broken(MemoryBroker):
+        def publish(self, messages, within_s):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(0, Broken())
+
+    assert run(1, nats).skipped
+    assert run(10, nats).messages == {"account": 4}
+    assert nats.consumer.last[key(accounts[0])] == (2, 1)
+
+
+def test_an_account_that_gives_no_state_stops_no_other(nats, accounts, monkeypatch):
+    def provider(account, now):
+        if account.pk == accounts[0].pk:
+            raise BadState("the terminal sent half a position")
+        if account.pk == accounts[1].pk:
+            raise KeyError("a bug")
+        return state_at(str(account.login), account.server, now)
+
+    monkeypatch.setattr(visit, "PROVIDERS", {"simulator": provider})
+    report = run(0, nats)
+
+    assert (report.messages, report.failed) == ({"account": 2}, 2)
+    errors = list(Account.objects.order_by("id").values_list("last_error", flat=True))
+    assert errors == ["the terminal sent half a position", "KeyError: 'a bug'", "", ""]
+
+
+def test_an_unreadable_record_is_mended_by_a_snapshot(nats, accounts):
+    run(0, nats)
+    Account.objects.filter(pk=accounts[0].pk).update(published={"balance": "x"})
+
+    run(1, nats)
+
+    assert nats.consumer.messages[4]["type"] == "account"
+    mended = Account.objects.get(pk=accounts[0].pk).published
+    assert snapshot(read(mended)) == source(accounts[0], 1)
+
+
+@pytest.mark.parametrize("name", ["nats", "rabbitmq"])
+def test_a_broker_that_is_away_does_not_stop_the_other_and_gets_snapshots_later(name, accounts):
+    brokers = [MemoryBroker("nats"), MemoryBroker("rabbitmq")]
+    gone, there = sorted(brokers, key=lambda broker: broker.name != name)
+    run(0, *brokers)
+    gone.away = "cannot be reached"
+
+    reports = [run(second, *brokers) for second in range(1, 60)]
+
+    assert len(gone.consumer.messages) == 4
+    assert sum(sum(report.messages.values()) for report in reports) > 60
+    assert there.consumer.gaps == []
+    errors = set(Account.objects.values_list("last_error", flat=True))
+    assert errors == {f"{name}: cannot be reached"}
+
+    gone.away = ""
+    assert run(60, *brokers).messages == {"account": 4}
+    assert kinds(gone, first=4) == ["account"] * 4
+    assert gone.consumer.held == there.consumer.held
+    assert set(Account.objects.values_list("last_error", flat=True)) == {""}
+    for second in range(61, 90):
+        run(second, *brokers)
+    assert gone.consumer.held == there.consumer.held
+    assert gone.consumer.gaps == there.consumer.gaps == []
+
+
+def test_without_any_broker_the_state_is_kept_and_sent_later(nats, accounts):
+    nats.away = "cannot be reached"
+    reports = [run(second, nats) for second in range(3)]
+
+    assert [report.messages for report in reports] == [{}, {}, {}]
+    row = Account.objects.order_by("id")[0]
+    assert (row.last_state_at, row.last_published_at) == (NOW + timedelta(seconds=2), None)
+    assert row.last_error == "nats: cannot be reached"
+
+    nats.away = ""
+    assert run(3, nats).messages == {"account": 4}
+    assert {message["seq"] for message in nats.consumer.messages} == {1}
+
+
+def test_only_the_accounts_that_were_refused_get_a_snapshot(nats, accounts):
+    run(0, nats, intervals=Intervals(account_s=3600))
+    nats.refused = {str(accounts[0]): "nacked"}
+    for second in range(1, 12):
+        run(second, nats, intervals=Intervals(account_s=3600))
+    row = Account.objects.get(pk=accounts[0].pk)
+    assert (row.last_error, row.last_published_at) == ("nats: nacked", NOW)
+
+    nats.refused = {}
+    before = len(nats.consumer.messages)
+    run(12, nats, intervals=Intervals(account_s=3600))
+    snapshots = [m for m in nats.consumer.messages[before:] if m["type"] == "account"]
+    assert [m["login"] for m in snapshots] == [str(accounts[0].login)]
+    assert nats.consumer.gaps == []
+
+
+def test_a_publish_that_fails_as_a_whole_advances_nothing(nats, accounts):
+    nats.fails_on_publish = "no confirm in time"
+
+    report = run(0, nats)
+
+    assert (report.messages, report.failed) == ({}, 4)
+    assert Account.objects.filter(published__isnull=True).count() == 4
+    # What was sent without an answer may have arrived: its number is not used again.
+    assert set(Account.objects.values_list("seq", flat=True)) == {1}
+
+
+def test_a_link_that_was_lost_and_is_back_gets_every_account_once(nats, rabbitmq, accounts):
+    run(0, nats, rabbitmq)
+    rabbitmq.lost = NOW + timedelta(seconds=1)
+
+    assert run(2, nats, rabbitmq).messages == {"account": 4}
+    assert "account" not in run(3, nats, rabbitmq).messages
+
+
+def test_an_account_begun_anew_during_a_visit_keeps_its_new_epoch(accounts):
+    class Meanwhile(MemoryBroker):
+        def publish(self, messages, within_s):
+            services.request_snapshots(accounts=Account.objects.filter(pk=accounts[0].pk))
+            return super().publish(messages, within_s)
+
+    run(0, Meanwhile())
+
+    row = Account.objects.get(pk=accounts[0].pk)
+    assert (row.epoch, row.published, row.nats_snapshot_required) == (2, None, True)
+    assert Account.objects.get(pk=accounts[1].pk).published
+
+
+def test_a_visit_writes_none_of_the_operators_columns(accounts):
+    class Meanwhile(MemoryBroker):
+        def publish(self, messages, within_s):
+            Account.objects.update(label="renamed", deployed=False)
+            return super().publish(messages, within_s)
+
+    run(0, Meanwhile())
+
+    assert set(Account.objects.values_list("label", "deployed")) == {("renamed", False)}
+
+
+def test_only_deployed_accounts_of_the_shard_are_visited(nats):
+    for number in (500, 501, 502):
+        Account.objects.create(id=number, server="S", login=number, deployed=number != 502)
+
+    assert services.tick(now=NOW) == [0, 1]
+    assert run(0, nats, shard=0).accounts == 1
+    assert run(0, nats, shard=1).accounts == 1
+    assert {m["login"] for m in nats.consumer.messages} == {"500", "501"}
+
+
+def test_a_second_account_of_the_same_login_on_another_server_is_another(nats):
+    for server in ("A", "B"):
+        Account.objects.create(server=server, login=7, deployed=True)
+
+    run(0, nats)
+
+    assert nats.consumer.held.keys() == {("A", "7"), ("B", "7")}
+
+
+def test_a_visit_writes_all_accounts_in_one_statement(
+    nats, accounts, django_assert_max_num_queries
+):
+    run(0, nats)
+
+    with django_assert_max_num_queries(8):
+        run(1, nats)
+
+
+def test_the_operators_currency_and_leverage_reach_the_messages(nats):
+    Account.objects.create(server="S", login=7, deployed=True, currency="EUR", leverage=30)
+
+    run(0, nats)
+
+    message = nats.consumer.messages[0]
+    assert (message["currency"], message["leverage"], message["login"]) == ("EUR", 30, "7")
+
+
+def test_the_record_holds_decimals_as_text(nats, accounts):
+    run(0, nats)
+
+    recorded = Account.objects.order_by("id")[0].published or {}
+    assert isinstance(recorded["balance"], str)
+    assert json.loads(json.dumps(recorded)) == recorded
+
+
+def test_a_failing_broker_is_said_once_for_a_visit(nats, accounts, caplog):
+    nats.fails_on_publish = "gone"
+
+    with caplog.at_level(logging.WARNING):
+        run(0, nats)
+
+    assert [r.getMessage() for r in caplog.records] == ["nats: nothing confirmed: gone"]
