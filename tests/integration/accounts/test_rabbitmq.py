@@ -189,6 +189,8 @@ def test_a_broker_that_never_confirms_costs_the_deadline_and_no_more(rabbit, rab
     assert rabbit.publish([message(3)], 10) == [""]
 
 
+# From Python 3.12 on os.fork warns in a process that has threads; here that is the point.
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 def test_a_process_that_forked_makes_its_own_connection(rabbit, channel):
     assert rabbit.publish([message(1)], 10) == [""]
 
