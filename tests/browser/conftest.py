@@ -7,39 +7,25 @@ test in this folder is a coroutine.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from tests.missing import missing
+from tests.servers.browser import launch
+from tests.servers.process import ServerMissing
 from tests.servers.standalone import Tickplane
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Debian's Chromium looks for updates and peers by itself; a test measures our traffic only.
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        installed = (found for name in NAMES if (found := shutil.which(name)))
-        program = next(installed, playwright.chromium.executable_path)
-        if not Path(program).exists():
-            missing("Chromium", "none of " + ", ".join(NAMES) + " is installed")
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        try:
+            browser = launch(playwright)
+        except ServerMissing as e:
+            missing("Chromium", str(e))
         try:
             yield browser
         finally:

@@ -1,0 +1,53 @@
+"""
+Makes the pictures of the documentation: `make screenshots`.
+
+Starts the product in an empty data directory and waits until its page has something to show.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+from tests.servers.browser import launch
+from tests.servers.process import ServerFailed, ServerMissing
+from tests.servers.standalone import ROOT, Tickplane
+
+FOLDER = ROOT / "docs" / "screenshots"
+SIZE: ViewportSize = {"width": 1440, "height": 900}
+# Candles of one second: the chart needs this long to look like one.
+CANDLES_S = 45
+
+
+def dashboard(page: Page, url: str) -> None:
+    page.goto(url)
+    page.locator("#pill[data-state=live]").wait_for()
+    page.locator("#accounts tbody tr").first.wait_for()
+    page.locator("#prices tbody tr").first.wait_for()
+    page.wait_for_timeout(CANDLES_S * 1000)
+    page.screenshot(path=FOLDER / "dashboard.png")
+
+
+def main() -> int:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        tickplane = Tickplane(Path(folder))
+        try:
+            browser = launch(playwright)
+            tickplane.start()
+            page = browser.new_page(locale="en-GB", viewport=SIZE)
+            dashboard(page, tickplane.sign_in_url())
+        except (ServerMissing, ServerFailed) as e:
+            sys.stderr.write(f"screenshots: {e}\n")
+            return 1
+        finally:
+            tickplane.stop()
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
