@@ -44,7 +44,7 @@ class Source:
         self._clock_ns = clock_ns
         self._dice = dice
         self._state = State.CONNECTING
-        self._since_ns = clock_ns()
+        self._began_ns = self._since_ns = clock_ns()
         self._last_error = ""
         self._received_before = 0
 
@@ -81,6 +81,7 @@ class Source:
         stages = self.stages
         return SourceStatus(
             source_id=self.spec.source_id,
+            began_ns=self._began_ns,
             state=self._state,
             since_ns=self._since_ns,
             last_error=self._last_error,

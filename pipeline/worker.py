@@ -145,6 +145,8 @@ class Worker:
                 async with asyncio.timeout(self._settings.status_every_s):
                     await self._done.wait()
             ending = self._done.is_set()
+            if out.is_closing():
+                return  # The manager is gone; the end of stdin says so, too.
             # Nobody reads: say nothing rather than hold up the data.
             if not out.get_write_buffer_size():
                 out.write(msgspec.json.encode(self._status()) + b"\n")

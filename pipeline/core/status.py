@@ -30,11 +30,13 @@ class State(enum.Enum):
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """
     Attributes:
-        since_ns, last_message_ns: UTC nanoseconds since 1970; 0 means never.
-        received, published, ignored, undecodable: Frames since the worker began.
+        began_ns: When this run of the source began: its counters began at 0 then.
+        since_ns: When it entered its state. Times are UTC nanoseconds since 1970; 0 means never.
+        received, published, ignored, undecodable: Frames.
     """
 
     source_id: str
+    began_ns: int
     state: State
     since_ns: int
     last_error: str = ""
