@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core import signing
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 AGE_S = 600
@@ -15,6 +16,12 @@ _SALT = "tickplane.invitation"
 def invite(user: User) -> str:
     """Return a token bound to the user's last sign-in: signing in, in any way, ends it."""
     return signing.dumps([user.pk, _mark(user)], salt=_SALT)
+
+
+def path(user: User) -> str:
+    """Return the path of a new invitation's link."""
+    # Named here, so that a process which serves no page need not load every URL's view.
+    return reverse("sign-in-once", "controlplane.account_urls", args=[invite(user)])
 
 
 def redeem(token: str) -> User | None:

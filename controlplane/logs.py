@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 # user:password@ of any URL. The user stays: it says which account was refused.
@@ -25,6 +26,16 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redacted(super().format(record))
+
+
+def move_to(file: Path) -> None:
+    """Send everything to a file from now on, and only warnings to standard error."""
+    root = logging.getLogger()
+    into_file = logging.FileHandler(file, encoding="utf-8")
+    for handler in root.handlers:
+        into_file.setFormatter(handler.formatter)
+        handler.setLevel(logging.WARNING)
+    root.addHandler(into_file)
 
 
 def configuration(level: str) -> dict[str, Any]:

@@ -119,6 +119,7 @@ class Child:
             async with asyncio.timeout(within_s):
                 while self.process.poll() is None:  # noqa: ASYNC110 - a process has no event
                     await asyncio.sleep(0.02)
+            logger.info("%s ended", self.name)
         except TimeoutError:
             logger.warning("%s did not end in %s s; killed", self.name, within_s)
         self.kill_group()

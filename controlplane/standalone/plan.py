@@ -15,6 +15,7 @@ from streams.core.serverconf import ServerConfiguration, render
 
 WEB_PORT, NATS_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 4222, 8222, 9443
 NATS_USER = "tickplane"
+ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # One batch of heap arenas each: glibc gives every thread its own otherwise, which costs
 # a process of six threads some ten megabytes.
@@ -118,6 +119,8 @@ def child_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         "NATS_URL": plan.nats_url,
         "NATS_MONITOR_URL": plan.monitor_url,
         "PYTHONUNBUFFERED": "1",
+        # Celery would check the URLs too, and so load the admin, REST and every view.
+        "CELERY_SKIP_CHECKS": "1",
         # The file broker moves a message through the temporary folder: keep it on this disk,
         # and out of a folder that everybody reads.
         "TMPDIR": str(given.home / "celery" / "tmp"),
@@ -135,7 +138,7 @@ def nats_child(plan: Plan, environment: Mapping[str, str]) -> Child:
 
 def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[Child]:
     """Return the children that stand on NATS, in the order in which they are started."""
-    python, given = sys.executable, plan.given
+    python, given, logs = sys.executable, plan.given, plan.given.home / "log"
     celery = [python, "-m", "celery", "-A", "controlplane"]
     commands: dict[str, list[str]] = {
         "web": [
@@ -159,5 +162,6 @@ def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[
     if not demo:
         del commands["exchange"]
     return [
-        Child(name, command, environment, given.home / "log") for name, command in commands.items()
+        Child(name, command, {**environment, "TICKPLANE_ROLE": ROLES.get(name, "all")}, logs)
+        for name, command in commands.items()
     ]

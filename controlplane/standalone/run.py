@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,12 +126,12 @@ class System:
     async def stop(self) -> None:
         """Stop what feeds the broker before the broker; leave nothing behind."""
         await self._probe.close()
-        for child in self._others:
-            child.stop()
-        await asyncio.gather(*(child.ended() for child in self._others))
-        if self._nats is not None:
-            self._nats.stop()
-            await self._nats.ended()
+        # Beat after the worker: an idle worker looks at its orders every two seconds only, but
+        # at once after a tick.
+        beat = [child for child in self._others if child.name == "beat"]
+        await end_all([child for child in self._others if child not in beat])
+        await end_all(beat)
+        await end_all([self._nats] if self._nats else [])
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
@@ -175,6 +175,12 @@ class System:
             pids = await asyncio.to_thread(processes.family, os.getpid())
             self._peak_mb = max(self._peak_mb, processes.resident_mb(pids))
             await asyncio.sleep(MEMORY_LOOK_S)
+
+
+async def end_all(some: Sequence[Child]) -> None:
+    for child in some:
+        child.stop()
+    await asyncio.gather(*(child.ended() for child in some))
 
 
 def write_private(path: Path, text: str) -> None:

@@ -8,7 +8,6 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 
 from streams.core.errors import BrokerAway
@@ -43,8 +42,11 @@ async def connect(
     """
     last_error = ""
 
+    client = Client()
+
     async def lost() -> None:
-        logger.warning("nats %s: link lost", name)
+        if not client.is_closed:  # Otherwise it was us.
+            logger.warning("nats %s: link lost", name)
         if on_disconnect:
             await on_disconnect()
 
@@ -65,7 +67,7 @@ async def connect(
 
     try:
         async with asyncio.timeout(patience_s):
-            return await nats.connect(
+            await client.connect(
                 url,
                 name=name,
                 ping_interval=PING_S,
@@ -80,3 +82,4 @@ async def connect(
             )
     except TimeoutError as e:
         raise BrokerAway(f"NATS cannot be reached: {last_error or 'no answer'}") from e
+    return client

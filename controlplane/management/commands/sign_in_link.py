@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from controlplane import home, invitation
@@ -28,4 +27,4 @@ class Command(BaseCommand):
             )
         # Only a running `standalone` knows its own address; elsewhere the path is enough.
         address = home.read(settings.HOME, home.RUNNING).get("WEB_URL", "")
-        self.stdout.write(address + reverse("sign-in-once", args=[invitation.invite(user)]))
+        self.stdout.write(address + invitation.path(user))

@@ -19,7 +19,6 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
@@ -27,7 +26,7 @@ from django.utils.translation import gettext as _
 import accounts.services
 import pipeline.services
 import streams.services
-from controlplane import home, invitation
+from controlplane import home, invitation, logs
 from controlplane.standalone import house, plan, ports
 from controlplane.standalone.run import NotReady, Report, System
 from streams.core.errors import BrokerError
@@ -84,6 +83,7 @@ class Command(BaseCommand):
         try:
             house.prepare(folder)
             with house.only_one(folder):
+                logs.move_to(folder / "log" / "standalone.log")
                 drawn = draw(folder, options)
                 report = asyncio.run(self.run(drawn, options, began_at))
         except (house.HouseUnusable, ports.PortTaken) as e:
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             cookie = await sync_to_async(probe_cookie)(user) if options.as_json else ""
             system.start_others(cookie)
             await system.until_ready()
-            link = drawn.web_url + reverse("sign-in-once", args=[invitation.invite(user)])
+            link = drawn.web_url + invitation.path(user)
             announce(drawn, link)
             # A script reads standard output; what a person must see goes beside it.
             out = self.stderr if options.as_json else self.stdout
@@ -173,6 +173,7 @@ def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
     if demo:
         # The simulated exchange may have another port than last time.
         pipeline.services.declare_demo_source(endpoint=drawn.exchange_url)
+    streams.services.link().close()
     connection.close()
     return user, password
 
