@@ -41,7 +41,6 @@ async def connect(
         BrokerAway: The server could not be reached in time.
     """
     last_error = ""
-
     client = Client()
 
     async def lost() -> None:
@@ -73,8 +72,9 @@ async def connect(
                 ping_interval=PING_S,
                 max_outstanding_pings=PINGS_OUT,
                 max_reconnect_attempts=-1,
-                # Many processes come back at once: spread them.
-                reconnect_time_wait=RECONNECT_S * random.uniform(0.5, 1.5),  # noqa: S311
+                # Many processes come back at once: spread them. (Annotated as whole seconds, but
+                # it is slept as it is.)
+                reconnect_time_wait=RECONNECT_S * random.uniform(0.5, 1.5),  # type: ignore[arg-type]  # noqa: S311
                 disconnected_cb=lost,
                 reconnected_cb=back,
                 error_cb=noted,
