@@ -44,7 +44,8 @@ class Refused(CommandError):
 
 class Parser(CommandParser):
     def error(self, message: str) -> NoReturn:
-        raise Refused(message)
+        # Django reads the command line before it handles errors: raising would be a traceback.
+        self.exit(2, f"tickplane: {message}.\n")
 
 
 @dataclass(frozen=True)
