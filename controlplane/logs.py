@@ -38,8 +38,13 @@ def move_to(file: Path) -> None:
     root.addHandler(into_file)
 
 
-def configuration(level: str) -> dict[str, Any]:
-    """Return the `logging.config.dictConfig` for this level."""
+def configuration(level: str, publish_level: str = "") -> dict[str, Any]:
+    """
+    Return the `logging.config.dictConfig` for this level.
+
+    Args:
+        publish_level: For the line of each account message; the same when it is empty.
+    """
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -57,6 +62,8 @@ def configuration(level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
+            # Named, so that a Celery worker's --loglevel, which sets the root's, leaves it alone.
+            "accounts.publish": {"level": publish_level or level},
             # It says eight times over that a broker is away; accounts.publish says it once.
             "pika": {"level": "CRITICAL"},
         },

@@ -228,8 +228,11 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 
 # Logs
-LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = logs.configuration(LOG_LEVEL)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
+LOGGING = logs.configuration(
+    LOG_LEVEL, env.choice("TICKPLANE_PUBLISH_LOG_LEVEL", LOG_LEVEL, LOG_LEVELS)
+)
 
 # Read by the tests and by the set-up; named here so that they are known settings.
 env.text("TICKPLANE_RECORDED_DATA", "")
