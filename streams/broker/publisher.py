@@ -206,11 +206,13 @@ class Publisher:
 
     async def _listen(self) -> None:
         await self._client.subscribe(self._inbox + "*", cb=self._on_answer)
+        _end_if_cancelled()
         # The subscription must be at the server before the first record asks for an answer.
         while True:
             self._refuse_closed()
             try:
                 await self._client.flush()
+                _end_if_cancelled()
             except (OSError, TimeoutError, nats.errors.Error):
                 await asyncio.sleep(TICK_S)
             else:
@@ -349,6 +351,13 @@ class Publisher:
         finally:
             timer.cancel()
             self._wake = None
+
+
+def _end_if_cancelled() -> None:
+    """nats-py swallows a cancellation that meets it while it flushes."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @lru_cache(maxsize=65_536)

@@ -264,7 +264,7 @@ async def test_a_cancelled_receiver_closes_its_link():
     async with exchange(wait) as port:
         task = asyncio.create_task(hold(spec(port), stages, None))
         async with asyncio.timeout(5):
-            while not stages.frames:
+            while not stages.frames:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         task.cancel()
 

@@ -53,7 +53,7 @@ async def publish(publisher, numbers):
 
 async def until(condition, within_s=15):
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -168,3 +168,19 @@ async def test_what_the_server_could_not_take_is_refused_at_once(own_nats):
             publisher.submit(SUBJECT, b"", "id\r\nPUB x 0")
 
         assert publisher.counters().submitted == 0
+
+
+async def test_a_publisher_that_is_cancelled_while_it_begins_ends(own_nats):
+    client = await connect(own_nats.url, name="test", patience_s=10)
+    try:
+        for turns in range(8):
+            task = asyncio.create_task(Publisher(client).run())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+
+            done, _ = await asyncio.wait([task], timeout=5)
+
+            assert done, f"cancelled after {turns} turns of the loop and still running"
+    finally:
+        await client.close()

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from pipeline.core.spec import SourceSpec
+from pipeline.flow import SAY_AGAIN_NS, Stages
+from streams.core import market
+from streams.core.errors import TooLarge
+from tests.unit.pipeline.fakes import FakePublisher
+
+SPEC = SourceSpec(
+    source_id="binance-test", protocol="websocket", endpoint="ws://x", venue="binance"
+)
+GOOD = (
+    b'{"stream":"x@trade","data":{"e":"trade","E":2,"s":"BTCUSDT","t":7,"p":"1.50","q":"2",'
+    b'"T":1,"m":true}}'
+)
+
+
+@pytest.fixture
+def publisher():
+    return FakePublisher()
+
+
+@pytest.fixture
+def stages(publisher):
+    return Stages(SPEC, publisher, clock_ns=lambda: 99)
+
+
+def test_a_frame_is_published_with_its_three_times(stages, publisher):
+    assert stages.accept(GOOD, 50)
+
+    ((subject, payload, msg_id),) = publisher.submitted
+    message = market.parse(subject, payload)
+    assert (subject, msg_id) == ("market.binance.BTCUSDT.trade", "binance:BTCUSDT:trade:7")
+    assert (message.event_ns, message.received_ns, message.published_ns) == (2_000_000, 50, 99)
+    assert (stages.received, stages.published, stages.last_message_ns) == (1, 1, 50)
+
+
+def test_a_bad_frame_does_not_end_the_stream(stages, publisher):
+    for frame in (b"{", GOOD.replace(b"1.50", b"nan"), b"\xff", GOOD):
+        assert stages.accept(frame, 50)
+
+    assert len(publisher.submitted) == 1
+    assert stages.undecodable == {"json": 2, "number": 1}
+    assert (stages.received, stages.published) == (4, 1)
+
+
+def test_what_is_of_no_use_is_counted_apart(stages, publisher):
+    stages.accept(b'{"result":null,"id":1}', 50)
+    stages.accept(b'{"stream":"x@kline_1m","data":{}}', 50)
+
+    assert stages.ignored == {"reply": 1, "other kind": 1}
+    assert not publisher.submitted
+    assert not stages.undecodable
+
+
+def test_a_full_publisher_is_passed_on(stages, publisher):
+    publisher.has_room = False
+
+    assert not stages.accept(GOOD, 50)
+    assert stages.published == 1
+
+
+def test_what_the_broker_cannot_take_is_dropped_and_counted(stages, publisher):
+    def refuse(subject, payload, msg_id):
+        raise TooLarge(subject, 2, 1)
+
+    publisher.submit = refuse
+
+    assert stages.accept(GOOD, 50)
+    assert stages.undecodable == {"TooLarge": 1}
+    assert stages.published == 0
+
+
+def test_dropped_frames_are_logged_seldom_and_never_shown(stages, caplog):
+    secret = b'{"stream":"x@trade","data":{"e":"hush"}}'
+    with caplog.at_level(logging.WARNING):
+        for n in range(100):
+            stages.accept(secret, n)
+        stages.accept(secret, SAY_AGAIN_NS)
+
+    assert [record.args[-1] for record in caplog.records] == [1, 101]
+    assert "hush" not in caplog.text
+
+
+def test_a_bug_is_not_swallowed(stages, publisher):
+    def break_down(subject, payload, msg_id):
+        raise ZeroDivisionError
+
+    publisher.submit = break_down
+
+    with pytest.raises(ZeroDivisionError):
+        stages.accept(GOOD, 50)
