@@ -120,7 +120,8 @@ def _trades(server: str, login: str, second: int) -> Iterator[tuple[int, _Trade]
             yield lane, _trade(server, login, lane, season * SEASON_S + number * round_s, round_s)
 
 
-@lru_cache(maxsize=262_144)
+# Room for the season of one shard. A cache that is never full grows for days before it forgets.
+@lru_cache(maxsize=32_768)
 def _trade(server: str, login: str, lane: int, start_s: int, round_s: int) -> _Trade:
     dice = _dice(server, login, "trade", lane, start_s)
     instrument = INSTRUMENTS[dice % len(INSTRUMENTS)]
@@ -197,7 +198,7 @@ def _margin(server: str, trade: _Trade, leverage: int) -> Decimal:
     return trade.order_price * trade.volume * trade.instrument.contract / leverage
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _price(server: str, instrument: Instrument, second: int) -> Decimal:
     """Return the price that every account on the server sees: slow waves under a jitter."""
     wave = sum(
@@ -209,7 +210,7 @@ def _price(server: str, instrument: Instrument, second: int) -> Decimal:
     return _rounded(Decimal(price), instrument.digits)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _opening_balance(server: str, login: str, season: int) -> Decimal:
     base = 1000 * (5 + _dice(server, login, "balance") % 96)
     cents = _dice(server, login, "deposit", season) % (base * 4) - base * 2  # Within 2 %.
