@@ -112,7 +112,7 @@ def test_messages_travel_in_batches_and_a_large_one_alone(rabbit, channel):
 def test_every_publish_is_logged_with_its_type_and_account_and_never_a_password(
     rabbit, rabbitmq_server, caplog
 ):
-    with caplog.at_level(logging.DEBUG, logger="accounts"):
+    with caplog.at_level(logging.DEBUG, logger="accounts.publish"):
         rabbit.publish([message(1, kind="orders")], 10)
 
     lines = [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "accounts.publish"]
