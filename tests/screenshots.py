@@ -18,6 +18,8 @@ from tests.servers.standalone import ROOT, Tickplane
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SETTLE_MS = 1000
 # Candles of one second: the chart needs this long to look like one.
 CANDLES_S = 45
 
@@ -28,7 +30,19 @@ def dashboard(page: Page, url: str) -> None:
     page.locator("#accounts tbody tr").first.wait_for()
     page.locator("#prices tbody tr").first.wait_for()
     page.wait_for_timeout(CANDLES_S * 1000)
-    page.screenshot(path=FOLDER / "dashboard.png")
+    take(page, "dashboard")
+    page.emulate_media(color_scheme="dark")
+    take(page, "dashboard-dark")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(PHONE)
+    take(page, "dashboard-mobile")
+
+
+def take(page: Page, name: str) -> None:
+    # The chart follows a new size or new colours in its own time.
+    page.wait_for_timeout(SETTLE_MS)
+    page.locator("#pill[data-state=live]").wait_for()
+    page.screenshot(path=FOLDER / f"{name}.png")
 
 
 def main() -> int:
@@ -38,7 +52,7 @@ def main() -> int:
         try:
             browser = launch(playwright)
             tickplane.start()
-            page = browser.new_page(locale="en-GB", viewport=SIZE)
+            page = browser.new_page(locale="en-GB", viewport=SIZE, color_scheme="light")
             dashboard(page, tickplane.sign_in_url())
         except (ServerMissing, ServerFailed) as e:
             sys.stderr.write(f"screenshots: {e}\n")

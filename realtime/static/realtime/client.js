@@ -236,7 +236,7 @@ export class Client {
         break;
       case "pong":
         this.roundTripMs = this.#now() - this.#pingSentMs;
-        this.#setClock(frame.timeMs - this.roundTripMs / 2);
+        this.#setClock(frame.timeMs + this.roundTripMs / 2);
         break;
       case "subscribed":
         this.#asked.delete(frame.id);

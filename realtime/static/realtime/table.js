@@ -80,7 +80,7 @@ export class LiveTable {
       const isNew = !this.#painted.has(key);
       added ||= isNew;
       this.#paintRow(row);
-      if (isNew) this.#hide(key);
+      if (isNew || this.#filter) this.#hide(key);
     }
     const due = this.#columns[this.#sortBy].moves && nowMs - this.#sortedMs > RESORT_MS;
     if (added || due) this.#sort(nowMs);
