@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -91,14 +93,19 @@ async def test_a_server_killed_in_mid_stream_loses_and_repeats_nothing(own_nats)
                 await asyncio.sleep(0.01)
 
         task = asyncio.create_task(keep_publishing())
-        for kill_after in (5_000, 20_000):
-            await until(lambda n=kill_after: publisher.counters().acknowledged >= n)
-            await asyncio.to_thread(own_nats.kill)
-            await asyncio.to_thread(own_nats.start)
+        await until(lambda: publisher.counters().acknowledged >= 5_000)
+        await asyncio.to_thread(own_nats.kill)
+        await asyncio.to_thread(own_nats.start)
+        await until(lambda: publisher.counters().acknowledged >= 20_000)
+        # Stopped first, so that it dies with a full window in its hands.
+        os.kill(own_nats.pid, signal.SIGSTOP)
+        await until(lambda: publisher.counters().in_flight == 500)
+        await asyncio.to_thread(own_nats.kill)
+        await asyncio.to_thread(own_nats.start)
         await task
 
         assert await publisher.drain(30)
-        assert publisher.counters().resent > 0
+        assert publisher.counters().resent >= 500
         assert await stored(client) == list(range(60_000))
 
 
