@@ -27,11 +27,15 @@ const isOldAccount = (/** @type {any} */ row) => !(ageMs(row) <= ACCOUNT_STALE_M
 const isOldPrice = (/** @type {any} */ row) => !(ageMs(row) <= PRICE_STALE_MS);
 const tone = (/** @type {number} */ sign) => (sign > 0 ? "up" : sign < 0 ? "down" : "");
 
-/** @param {"balance" | "equity" | "margin" | "freeMargin"} name */
+/**
+ * Equity and free margin follow the profit, whose cell flashes for them.
+ *
+ * @param {"balance" | "equity" | "margin" | "freeMargin"} name
+ */
 const money = (name) => ({
   cell: (/** @type {any} */ row) => ({ text: write.money(row[name], row.currency) }),
   sort: (/** @type {any} */ row) => row[name],
-  flash: true,
+  flash: name === "balance",
   moves: true,
 });
 
