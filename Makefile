@@ -63,12 +63,13 @@ proto: tools ## Generate the code of the message schemas
 	cd streams/core/proto && ../../../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. *.proto
 
 .PHONY: lock
-lock: ## Lock the newest allowed versions and export what pip installs (needs uv)
+lock: ## Lock the dependencies, export what pip installs (needs uv); ARGS=--upgrade takes the newest
 	command -v uv >/dev/null || { echo "make lock: uv is not installed; see https://docs.astral.sh/uv/" >&2; exit 2; }
-	uv lock --quiet
-	uv export --quiet --no-dev --no-emit-project -o requirements.txt
-	uv export --quiet --group dev --no-emit-project -o requirements-dev.txt
-	uv export --quiet --only-group node --no-emit-project -o requirements-node.txt
+	uv lock --quiet $(ARGS)
+	# Each file's head repeats its command; --quiet would be part of it.
+	uv export --no-dev --no-emit-project -o requirements.txt >/dev/null
+	uv export --group dev --no-emit-project -o requirements-dev.txt >/dev/null
+	uv export --only-group node --no-emit-project -o requirements-node.txt >/dev/null
 
 .PHONY: tools
 tools:
