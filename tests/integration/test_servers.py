@@ -110,7 +110,9 @@ def test_a_server_ends_with_the_tests_that_were_killed(module, name, needed, req
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert holder.stdout
     port = urlsplit(holder.stdout.readline().strip()).port
+    assert port
     assert listens(port)
 
     holder.kill()
