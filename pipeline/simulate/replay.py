@@ -8,6 +8,7 @@ whole; then once per client, so that a large one need not fit into memory.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import heapq
 import io
@@ -126,7 +127,7 @@ async def _send_all(
         if speed is not None:
             due_s = began_s + (frame.at_ns - first_ns) / 1e9 / speed
             if (early_s := due_s - loop.time()) > 0:
-                await asyncio.sleep(early_s)
+                await _wait(link, early_s)
         if subscription.named and not subscription.hears(frame.stream):
             continue
         # Waits while the client does not read: TCP's own back-pressure.
@@ -135,6 +136,13 @@ async def _send_all(
         report.bytes += len(frame.data)
     report.seconds = round(loop.time() - began_s, 3)
     return report
+
+
+async def _wait(link: ServerConnection, at_most_s: float) -> None:
+    """Return early when the client is gone; the next send says so."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await link.wait_closed()
 
 
 def _frames(path: Path) -> Iterator[RecordedFrame]:
