@@ -66,10 +66,21 @@ class Link:
         """
 
         async def call(client: Client) -> bool:
+            # Asked first: a plain subscriber takes the message without answering, and waiting for
+            # a stream's acknowledgement would then fail for a message that has arrived.
+            query = msgspec.json.encode({"subject": subject})
+            reply = await client.request("$JS.API.STREAM.NAMES", query, timeout=within_s)
+            answer = msgspec.json.decode(reply.data)
+            if error := answer.get("error"):
+                raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
+            if not answer.get("streams"):
+                await client.publish(subject, payload)
+                await client.flush(timeout=max(1, round(within_s)))
+                return False
             try:
                 await client.jetstream().publish(subject, payload, timeout=within_s)
             except nats.js.errors.NoStreamResponseError:
-                return False  # No stream captures it; plain subscribers have received it.
+                return False  # Its stream went away meanwhile; plain subscribers have received it.
             except nats.js.errors.APIError as e:
                 raise ApiRefused(e.err_code or 0, e.description or "refused") from e
             return True
