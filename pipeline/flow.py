@@ -80,6 +80,14 @@ class Stages:
         self.published += 1
         return room
 
+    def count_on_from(self, before: Stages) -> None:
+        """Take over the counters of the same source with other settings."""
+        self.received = before.received
+        self.published = before.published
+        self.ignored = before.ignored
+        self.undecodable = before.undecodable
+        self.last_message_ns = before.last_message_ns
+
     async def room(self) -> None:
         await self._publisher.room()
 

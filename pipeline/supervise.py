@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from ssl import SSLContext
 
 from pipeline import receive
@@ -36,17 +37,25 @@ class Source:
         *,
         clock_ns: Callable[[], int],
         dice: Callable[[], float],
+        before: Source | None = None,
     ) -> None:
+        """
+        Args:
+            before: The same source with other settings, which has ended.
+        """
         self.spec = spec
         self.stages = Stages(spec, publisher, clock_ns)
+        if before is not None:
+            self.stages.count_on_from(before.stages)
         self._hold = hold
         self._ssl = ssl
         self._clock_ns = clock_ns
         self._dice = dice
         self._state = State.CONNECTING
-        self._began_ns = self._since_ns = clock_ns()
+        self._since_ns = clock_ns()
+        self.began_ns: int = before.began_ns if before is not None else self._since_ns
         self._last_error = ""
-        self._received_before = 0
+        self._received_before = self.stages.received
 
     async def run(self) -> None:
         """Hold the link, again and again. Returns only when the source refuses us."""
@@ -64,6 +73,7 @@ class Source:
                 error = LinkLost("the link ended")
             self._last_error = str(error)[:MAX_ERROR]
             if error.permanent:
+                self._received_before = self.stages.received
                 self._enter(State.REFUSED)
                 logger.error(
                     "%s: %s; not tried again until its settings change",
@@ -75,13 +85,18 @@ class Source:
             failures = 1 if healthy else failures + 1
             await self._wait(failures, error)
 
+    def end(self) -> None:
+        """Say so; its task has ended."""
+        self._received_before = self.stages.received
+        self._enter(State.STOPPED)
+
     def status(self) -> SourceStatus:
-        if self._state is not State.REFUSED and self._flows():
+        if self._flows():
             self._enter(State.RUNNING)
         stages = self.stages
         return SourceStatus(
             source_id=self.spec.source_id,
-            began_ns=self._began_ns,
+            began_ns=self.began_ns,
             state=self._state,
             since_ns=self._since_ns,
             last_error=self._last_error,
@@ -138,6 +153,7 @@ class Supervisor:
         self._ssl = ssl
         self._kinds = kinds
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
+        self._ended: dict[str, Source] = {}
 
     async def reconcile(self, specs: Iterable[SourceSpec]) -> None:
         """Start, stop or restart the sources whose spec changed; leave the others alone."""
@@ -155,10 +171,11 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End every link. What the sources did can still be asked for."""
-        await _cancel(task for _, task in self._running.values())
+        await self._stop(list(self._running))
 
     def statuses(self) -> tuple[SourceStatus, ...]:
-        return tuple(source.status() for source, _ in self._running.values())
+        running = (source for source, _ in self._running.values())
+        return tuple(source.status() for source in chain(running, self._ended.values()))
 
     def _start(self, spec: SourceSpec) -> None:
         logger.info("%s: starting", spec.source_id)
@@ -169,21 +186,19 @@ class Supervisor:
             self._ssl,
             clock_ns=self._clock_ns,
             dice=self._dice,
+            before=self._ended.pop(spec.source_id, None),
         )
         task = self._tasks.create_task(source.run(), name=spec.source_id)
         self._running[spec.source_id] = source, task
 
     async def _stop(self, source_ids: Iterable[str]) -> None:
-        stopping = [(source_id, self._running.pop(source_id)[1]) for source_id in source_ids]
-        for source_id, _ in stopping:
+        stopping = {source_id: self._running.pop(source_id) for source_id in source_ids}
+        for source_id, (_, task) in stopping.items():
             logger.info("%s: stopping", source_id)
-        # Before anything starts again: a source is never held twice.
-        await _cancel(task for _, task in stopping)
-
-
-async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    ending = list(tasks)
-    for task in ending:
-        task.cancel()
-    if ending:
-        await asyncio.wait(ending)
+            task.cancel()
+        if stopping:
+            # Before anything starts again: a source is never held twice.
+            await asyncio.wait([task for _, task in stopping.values()])
+        for source_id, (source, _) in stopping.items():
+            source.end()
+            self._ended[source_id] = source

@@ -18,6 +18,7 @@ class State(enum.Enum):
     * reconnecting: the link was lost and is tried again
     * degraded: as before, and more often in vain than the operator allows; still tried
     * refused: the source does not want us; not tried until its settings change
+    * stopped: no longer wanted; its last counters are still told
     """
 
     CONNECTING = "connecting"
@@ -25,12 +26,13 @@ class State(enum.Enum):
     RECONNECTING = "reconnecting"
     DEGRADED = "degraded"
     REFUSED = "refused"
+    STOPPED = "stopped"
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """
     Attributes:
-        began_ns: When this run of the source began: its counters began at 0 then.
+        began_ns: When its counters began at 0: when this worker first started it.
         since_ns: When it entered its state. Times are UTC nanoseconds since 1970; 0 means never.
         received, published, ignored, undecodable: Frames.
     """

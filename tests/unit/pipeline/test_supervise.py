@@ -91,7 +91,9 @@ async def test_only_what_changed_is_started_or_stopped(links):
         await found.reconcile([spec("c")])
 
         assert links.open == {"c"}
-        assert set(states(found)) == {"c"}
+        assert states(found) == {
+            "a": State.STOPPED, "b": State.STOPPED, "c": State.RUNNING,
+        }  # fmt: skip
         await found.stop()
 
 
@@ -203,3 +205,18 @@ async def test_a_bug_in_one_source_ends_them_all(links):
 
     assert caught.group_contains(ZeroDivisionError)
     assert links.open == set()
+
+
+async def test_counters_go_on_when_settings_change_and_are_told_after_the_end(links):
+    async with asyncio.TaskGroup() as tasks:
+        found = supervisor(tasks, links)
+        for number, silence_s in enumerate([1.0, 2.0], start=1):
+            await found.reconcile([spec("a", silence_s=silence_s)])
+            await links.until(lambda n=number: len(links.held) == n and "a" in links.open)
+            (status,) = found.statuses()
+            assert (status.received, status.state) == (number, State.RUNNING)
+
+        await found.reconcile([])
+
+        (status,) = found.statuses()
+        assert (status.received, status.state) == (2, State.STOPPED)
