@@ -39,6 +39,7 @@ async def replay(*arguments):
     process = await asyncio.create_subprocess_exec(
         *command(*arguments, "--port", "0", "--json"), stdout=subprocess.PIPE, cwd=ROOT
     )
+    assert process.stdout
     try:
         async with asyncio.timeout(30):
             ready = json.loads(await process.stdout.readline())
@@ -91,7 +92,7 @@ async def test_each_client_is_sent_all_of_it(tmp_path):
     async with replay(path, "--speed", "max") as (_, ready):
         both = await asyncio.gather(everything(ready["url"]), everything(ready["url"]))
 
-    assert both == [[frame(n) for n in range(20)]] * 2
+    assert list(both) == [[frame(n) for n in range(20)]] * 2
 
 
 async def test_a_client_that_names_streams_is_sent_those(tmp_path):

@@ -26,6 +26,7 @@ async def simulator(*flags):
         sys.executable, "-m", "pipeline.simulate", "--port", "0", *flags,
         stdout=subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
+    assert process.stdout
     try:
         async with asyncio.timeout(20):
             line = (await process.stdout.readline()).decode()

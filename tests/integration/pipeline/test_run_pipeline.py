@@ -85,7 +85,8 @@ def house(tmp_path, own_nats):
     for process in found.processes:
         process.kill()
         process.wait()
-        process.stdout.close()
+        if process.stdout:
+            process.stdout.close()
 
 
 @pytest.fixture

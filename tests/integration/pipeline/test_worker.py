@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from contextlib import asynccontextmanager
+from itertools import count
 
 import pytest
 from websockets.asyncio.server import serve
@@ -43,22 +44,27 @@ async def control(nats):
         await client.close()
 
 
-async def count(client):
+async def count_stored(client):
     return (await api(client, "STREAM.INFO.MARKET_DATA"))["state"]["messages"]
 
 
-async def pour(link):
-    """Send one trade per millisecond for ever; numbers go on over all links of the test."""
-    pour.links += 1
-    while True:
-        pour.number += 1
-        await link.send(trade(pour.number))
-        await asyncio.sleep(0.001)
+class Pour:
+    """Sends one trade per millisecond for ever; numbers go on over all its links."""
+
+    def __init__(self):
+        self.number = self.links = 0
+
+    async def __call__(self, link):
+        self.links += 1
+        while True:
+            self.number += 1
+            await link.send(trade(self.number))
+            await asyncio.sleep(0.001)
 
 
-@pytest.fixture(autouse=True)
-def _from_one():
-    pour.number = pour.links = 0
+@pytest.fixture
+def pour():
+    return Pour()
 
 
 async def test_sources_come_and_go_while_it_runs(own_nats):
@@ -84,9 +90,10 @@ async def test_sources_come_and_go_while_it_runs(own_nats):
 
 
 async def test_a_link_that_the_server_closes_is_opened_again(own_nats):
+    numbers = count(1)
+
     async def talk(link):
-        pour.links += 1
-        await link.send(trade(pour.links))
+        await link.send(trade(next(numbers)))
 
     async with control(own_nats) as client, exchange(talk) as url, worker(own_nats.url) as running:
         await make_stream(client)
@@ -99,7 +106,7 @@ async def test_a_link_that_the_server_closes_is_opened_again(own_nats):
         assert len(await stored(client)) == running.source()["published"]
 
 
-async def test_nats_killed_in_mid_stream_loses_nothing(own_nats):
+async def test_nats_killed_in_mid_stream_loses_nothing(own_nats, pour):
     async with control(own_nats) as client, exchange(pour) as url, worker(own_nats.url) as running:
         await make_stream(client)
         running.order(spec(url))
@@ -115,11 +122,11 @@ async def test_nats_killed_in_mid_stream_loses_nothing(own_nats):
         assert await running.stop() == 0
         found = running.source()
         assert found["published"] == running.latest["publisher"]["acknowledged"]
-        assert await count(client) == found["published"]
+        assert await count_stored(client) == found["published"]
         assert pour.links == 1
 
 
-async def test_it_waits_for_a_nats_that_is_not_there_yet(own_nats):
+async def test_it_waits_for_a_nats_that_is_not_there_yet(own_nats, pour):
     await asyncio.to_thread(own_nats.stop)
     async with exchange(pour) as url, worker(own_nats.url) as running:
         running.order(spec(url))
@@ -142,7 +149,7 @@ async def test_without_nats_it_still_ends_with_its_manager(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_and_what_it_took_in_is_stored(own_nats, number):
+async def test_a_signal_ends_it_and_what_it_took_in_is_stored(own_nats, number, pour):
     async with control(own_nats) as client, exchange(pour) as url, worker(own_nats.url) as running:
         await make_stream(client)
         running.order(spec(url))
@@ -151,10 +158,10 @@ async def test_a_signal_ends_it_and_what_it_took_in_is_stored(own_nats, number):
         running.process.send_signal(number)
 
         assert await running.ended(within_s=6) == 0
-        assert await count(client) == running.source()["published"]
+        assert await count_stored(client) == running.source()["published"]
 
 
-async def test_what_could_not_be_stored_is_no_clean_end(own_nats):
+async def test_what_could_not_be_stored_is_no_clean_end(own_nats, pour):
     async with exchange(pour) as url, worker(own_nats.url, drain_s=0.3) as running:
         running.order(spec(url))
         await running.until(lambda: running.latest["publisher"].get("refused", 0) > 0)
@@ -195,4 +202,4 @@ async def test_bad_frames_are_counted_and_the_good_ones_arrive(own_nats):
         assert (found["published"], found["undecodable"], found["ignored"]) == (2, 2, 1)
         assert found["state"] == "running"
         assert await running.stop() == 0
-        assert await count(client) == 2
+        assert await count_stored(client) == 2

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 STREAM = "MARKET_DATA"
@@ -16,7 +17,7 @@ STREAM = "MARKET_DATA"
 class Worker:
     def __init__(self, process):
         self.process = process
-        self.latest = {"sources": [], "publisher": {}}
+        self.latest: dict[str, Any] = {"sources": [], "publisher": {}}
         self._said = asyncio.Condition()
         self._reading = asyncio.create_task(self._read())
 
@@ -62,6 +63,7 @@ async def worker(nats_url, **settings):
         stderr=subprocess.PIPE,
         cwd=ROOT,
     )
+    assert process.stdin
     line = json.dumps({"nats_url": nats_url, "status_every_s": 0.1} | settings)
     process.stdin.write(line.encode() + b"\n")
     try:

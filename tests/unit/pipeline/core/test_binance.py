@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +19,7 @@ TICKER = {
     "u": 50093239212, "s": "BTCUSDT", "b": "61837.63000000", "B": "3.78826000",
     "a": "61837.64000000", "A": "1.54698000",
 }  # fmt: skip
-DEPTH = {
+DEPTH: dict[str, Any] = {
     "e": "depthUpdate", "E": 1723161255208, "s": "BTCUSDT", "U": 50093239189, "u": 50093239202,
     "b": [["61737.63000000", "0.00000000"]],
     "a": [["61837.64000000", "1.54698000"], ["61845.11000000", "0.32329000"]],
@@ -49,7 +50,10 @@ def test_a_trade_keeps_every_number_and_time():
 
 
 def test_when_the_seller_was_the_maker_the_buyer_crossed_the_spread():
-    assert decode(trade(m=False)).aggressor is Aggressor.BUYER
+    found = decode(trade(m=False))
+
+    assert isinstance(found, Trade)
+    assert found.aggressor is Aggressor.BUYER
 
 
 def test_a_best_bid_and_offer_has_no_time():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.decode.binance import decode
-from pipeline.core.messages import OrderBook, Ticker, Trade
+from pipeline.core.messages import OrderBook, Skipped, Ticker, Trade
 from pipeline.core.simulate.market import INSTRUMENTS, Market, decimal_text, streams
 from pipeline.simulate.exchange import _frame
 
@@ -26,6 +26,7 @@ def records(request):
     found = defaultdict(list)
     for event in events(request.param):
         record = decode(_frame(event, combined=True).encode())
+        assert not isinstance(record, Skipped)
         found[record.symbol].append(record)
     return found
 
@@ -53,7 +54,8 @@ def test_trade_numbers_and_ticker_numbers_only_grow(records):
 
 def test_the_best_bid_and_offer_is_the_top_of_the_book_that_the_updates_build(records):
     for found in records.values():
-        bids, asks = {}, {}
+        bids: dict[int, int] = {}
+        asks: dict[int, int] = {}
         told = None
         for record in found:
             if isinstance(record, OrderBook):

@@ -22,7 +22,8 @@ def test_a_cryptofeed_line_has_seconds_and_loses_none_of_their_fraction():
     line = b"1633998512.0633569: " + FRAME
 
     assert form_of(line) is Form.CRYPTOFEED
-    assert parse(Form.CRYPTOFEED, line).at_ns == 1633998512_063_356_900
+    found = parse(Form.CRYPTOFEED, line)
+    assert found == RecordedFrame(1633998512_063_356_900, "btcusdt@trade", FRAME)
 
 
 def test_a_line_that_tells_of_a_connection_holds_no_frame():
@@ -41,7 +42,7 @@ def test_a_frame_of_no_stream_is_passed_over():
 def test_a_frame_is_kept_byte_for_byte():
     spaced = b'{ "data" : {},\t"stream" :"x@trade" } '
 
-    assert parse(Form.HFTBACKTEST, b"1 " + spaced).data == spaced
+    assert parse(Form.HFTBACKTEST, b"1 " + spaced) == RecordedFrame(1, "x@trade", spaced)
 
 
 @pytest.mark.parametrize("form", Form)

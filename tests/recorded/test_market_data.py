@@ -113,6 +113,7 @@ async def replayed(path, nats, within_s):
         "--speed", "max", "--once", "--json", "--port", "0",
         stdout=subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
+    assert replay.stdout
     client = await connect(nats.url, name="test", patience_s=10)
     try:
         await make_stream(client)
