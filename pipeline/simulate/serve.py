@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from weakref import WeakSet
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -46,8 +47,12 @@ async def listening(
             return link.respond(HTTPStatus.NOT_FOUND, "Try /stream?streams=… or /ws/….\n")
         return None
 
+    # `Server.connections` forgets a link once it is closing, which is when it may hang.
+    links: WeakSet[ServerConnection] = WeakSet()
+
     async def serve_one(link: ServerConnection) -> None:
         assert link.request is not None
+        links.add(link)
         await talk(link, Subscription(link.request.path))
 
     try:
@@ -70,7 +75,7 @@ async def listening(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await server.wait_closed()
-        for link in server.connections:
+        for link in links:
             link.transport.abort()
         await server.wait_closed()
 
