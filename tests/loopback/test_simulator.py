@@ -12,12 +12,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pipeline.core.simulate.market import streams
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def connect(url):
+    # A client that stops reading in mid-stream never sees the answer to its close.
+    return open_websocket(url, close_timeout=0.5)
 
 
 @asynccontextmanager
@@ -137,6 +142,25 @@ async def test_a_signal_ends_it_at_once_with_clients_connected(number):
         with pytest.raises(ConnectionClosed):
             while True:
                 await link.recv()
+
+
+async def test_a_client_that_hangs_does_not_delay_the_end():
+    async with simulator() as (process, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(base(url).split(":")[-1]))
+        writer.write(
+            b"GET /stream?streams=btcusdt@trade HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Version: 13\r\n\r\n"
+        )
+        async with asyncio.timeout(10):
+            assert b"101" in await reader.readuntil(b"\r\n\r\n")
+        began = time.monotonic()
+
+        process.send_signal(signal.SIGTERM)  # It will be asked to close, and never answers.
+
+        assert await process.wait() == 0
+        assert time.monotonic() - began < 3
+        writer.close()
 
 
 async def test_a_taken_port_is_one_sentence_and_code_two():
