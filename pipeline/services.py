@@ -61,23 +61,32 @@ def disable(*, sources: QuerySet[DataSource]) -> int:
 
 def declare_demo_source(*, endpoint: str) -> DataSource:
     """
-    Return the demo's source; one that was disabled stays so.
+    Return the demo's source, made or brought up to date; one that was disabled stays so.
 
     Args:
         endpoint: Where the exchange simulator listens; `ws://host:port` means all its streams.
     """
-    if not urlsplit(endpoint).path:
-        endpoint = f"{endpoint}/stream?streams={'/'.join(market.streams())}"
     source, _ = DataSource.objects.update_or_create(
         name=DEMO_NAME,
         defaults={
-            "endpoint": endpoint,
+            "endpoint": _all_streams(endpoint),
             "protocol": DataSource.Protocol.WEBSOCKET,
             "venue": DataSource.Venue.BINANCE,
             "is_demo": True,
         },
     )
     return source
+
+
+def move_demo_source(*, endpoint: str) -> None:
+    """Bring the demo's source up to date where there is one: an operator may have deleted it."""
+    DataSource.objects.filter(name=DEMO_NAME, is_demo=True).update(endpoint=_all_streams(endpoint))
+
+
+def _all_streams(endpoint: str) -> str:
+    if urlsplit(endpoint).path:
+        return endpoint
+    return f"{endpoint}/stream?streams={'/'.join(market.streams())}"
 
 
 def _record(source: SourceStatus, before: SourceStatus | None) -> None:

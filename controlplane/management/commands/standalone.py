@@ -171,9 +171,10 @@ def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
         user = User.objects.create_superuser("admin", password=password)
         if demo:
             accounts.services.declare_demo_accounts(count=DEMO_ACCOUNTS)
-    if demo:
+            pipeline.services.declare_demo_source(endpoint=drawn.exchange_url)
+    elif demo:
         # The simulated exchange may have another port than last time.
-        pipeline.services.declare_demo_source(endpoint=drawn.exchange_url)
+        pipeline.services.move_demo_source(endpoint=drawn.exchange_url)
     streams.services.link().close()
     connection.close()
     return user, password

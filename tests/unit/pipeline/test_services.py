@@ -171,3 +171,14 @@ def test_bad_settings_name_their_field(bad):
         DataSource(**({"name": "a", "endpoint": "ws://host/"} | bad)).full_clean()
 
     assert set(bad) <= set(caught.value.message_dict)
+
+
+def test_a_demo_source_that_was_deleted_stays_deleted():
+    services.declare_demo_source(endpoint="ws://127.0.0.1:1")
+    services.move_demo_source(endpoint="ws://127.0.0.1:2")
+    moved = DataSource.objects.get(is_demo=True).endpoint
+    DataSource.objects.all().delete()
+    services.move_demo_source(endpoint="ws://127.0.0.1:3")
+
+    assert moved.startswith("ws://127.0.0.1:2/stream?streams=")
+    assert not DataSource.objects.exists()
