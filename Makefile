@@ -11,7 +11,6 @@ BIN := .venv/bin
 ARGS ?=
 # The type checker imports the settings; it must not make a data directory for that.
 TYPES_ENV := TICKPLANE_SECRET_KEY=types-only
-FAST := tests/arch tests/unit tests/loopback
 
 .PHONY: help
 help: ## Say what can be made
@@ -34,16 +33,18 @@ quick: tools ## Format, lint, contracts: on each save
 
 .PHONY: check
 check: tools ## Format, lint, contracts, types, migrations, fast tests: before each push
-	$(MAKE) -j --output-sync=target --keep-going check-style check-types check-tests
+	$(MAKE) -j --output-sync=target --keep-going check-style check-types check-units check-loopback
 
-.PHONY: check-style check-types check-tests
+.PHONY: check-style check-types check-units check-loopback
 check-style:
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/ruff check --quiet
 check-types:
 	$(TYPES_ENV) $(BIN)/mypy .
-check-tests: # `tests/arch` holds the contracts and the migrations.
-	$(BIN)/pytest -q $(FAST)
+check-units: # `tests/arch` holds the contracts and the migrations.
+	$(BIN)/pytest -q tests/arch tests/unit
+check-loopback: # Waits more than it works: beside the others it costs nothing.
+	$(BIN)/pytest -q tests/loopback
 
 .PHONY: bench
 bench: tools ## Run one measurement, BENCH=name; its JSON line stays in var/bench
