@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.contrib.auth import login
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
-from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -17,10 +18,7 @@ from controlplane import invitation
 def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
     user = invitation.redeem(token)
     if user is None:
-        return HttpResponseForbidden(
-            _("This link was used already, or is older than ten minutes. Sign in with a password."),
-            content_type="text/plain; charset=utf-8",
-        )
+        return render(request, "registration/link_ended.html", status=HTTPStatus.FORBIDDEN)
     login(request, user)
     answer = redirect("dashboard")
     answer["Referrer-Policy"] = "no-referrer"  # The address holds the token.

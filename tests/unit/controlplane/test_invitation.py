@@ -23,6 +23,7 @@ def test_an_invitation_signs_in_once(boss, client):
 
     assert (first.status_code, first["Referrer-Policy"]) == (302, "no-referrer")
     assert second.status_code == 403
+    assert 'href="/sign-in/"' in second.content.decode()
 
 
 def test_signing_in_by_password_ends_it_too(boss, client):
