@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -20,21 +21,29 @@ from accounts.models import Account
 @admin.register(Account)
 class AccountAdmin(admin.ModelAdmin[Account]):
     list_display = (
-        "server", "login", "label", "provider", "deployed", "balance", "equity",
-        "freshness", "last_published_at", "last_error",
+        "login", "server", "label", "deployed", "balance", "equity", "freshness", "last_error",
     )  # fmt: skip
-    list_display_links = ("server", "login")
-    list_filter = ("deployed", "provider", "server", "is_demo")
+    list_display_links = ("login",)
+    list_filter = ("deployed", "server", "is_demo")
     search_fields = ("server", "login", "label")
+    search_help_text = _("Server, login or label.")
+    ordering = ("server", "login")
     actions = ("deploy", "undeploy", "publish_snapshot_now")
-    fields = (
-        "server", "login", "label", "provider", "currency", "leverage", "uuid", "deployed",
-        "is_demo", "balance", "equity", "freshness", "last_published_at", "last_error",
-    )  # fmt: skip
     readonly_fields = (
-        "uuid", "deployed", "is_demo", "balance", "equity", "freshness",
-        "last_published_at", "last_error",
+        "deployed", "balance", "equity", "freshness", "last_published_at", "last_error", "is_demo",
+        "uuid",
     )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": ("server", "login", "label", "provider")}),
+        (_("Where the provider names none"), {"fields": ("currency", "leverage")}),
+        (
+            _("Written by Tickplane"),
+            {
+                "fields": readonly_fields,
+                "description": _("The actions of the list deploy an account and undeploy it."),
+            },
+        ),
+    )
 
     @admin.display(description=_("balance"))
     def balance(self, account: Account) -> str:
@@ -44,7 +53,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
     def equity(self, account: Account) -> str:
         return _amount(account, "equity")
 
-    @admin.display(description=_("state"), ordering="last_state_at")
+    @admin.display(description=_("heard"), ordering="last_state_at")
     def freshness(self, account: Account) -> str:
         if account.last_state_at is None:
             return gettext("never")
@@ -52,6 +61,10 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         if age.total_seconds() < 60:  # noqa: PLR2004  timesince counts minutes
             return gettext("%(age).0f s ago") % {"age": max(0.0, age.total_seconds())}
         return gettext("%(age)s ago") % {"age": timesince(account.last_state_at)}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        # Nothing is written about an account that is not there yet.
+        return self.fieldsets if obj else self.fieldsets[:-1]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Account | None = None
@@ -69,6 +82,12 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         # Only what was typed: the rest of the row was read a while ago, and the workers have
         # written it since.
         obj.save(update_fields=form.changed_data if change else None)
+        if not change:
+            self.message_user(
+                request,
+                gettext("Nothing is published of a new account until the action Deploy."),
+                level=messages.WARNING,
+            )
 
     @admin.action(description=_("Deploy"))
     def deploy(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
@@ -76,7 +95,9 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         self.message_user(
             request,
             ngettext("%(count)d account deployed.", "%(count)d accounts deployed.", count)
-            % {"count": count},
+            % {"count": count}
+            if count
+            else gettext("Nothing to do: they are deployed already."),
         )
 
     @admin.action(description=_("Undeploy"))
@@ -85,7 +106,9 @@ class AccountAdmin(admin.ModelAdmin[Account]):
         self.message_user(
             request,
             ngettext("%(count)d account undeployed.", "%(count)d accounts undeployed.", count)
-            % {"count": count},
+            % {"count": count}
+            if count
+            else gettext("Nothing to do: none of them is deployed."),
         )
 
     @admin.action(description=_("Publish a snapshot now"))
@@ -105,4 +128,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
 def _amount(account: Account, name: str) -> str:
     values: dict[str, Any] = account.state or {}
     amount = values.get(name)
-    return "–" if amount is None else f"{amount} {values.get('currency', account.currency)}"  # noqa: RUF001
+    if amount is None:
+        return "–"  # noqa: RUF001
+    written = number_format(amount, force_grouping=True)
+    return f"{written} {values.get('currency', account.currency)}"

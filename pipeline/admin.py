@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from pipeline import services
 from pipeline.models import DataSource
@@ -18,21 +22,44 @@ LINK_FIELDS = ("silence_s", "reconnect_interval", "max_reconnect_attempts", "buf
 @admin.register(DataSource)
 class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     list_display = (
-        "name", "venue", "protocol", "enabled", "state", "state_since", "received", "published",
-        "undecodable", "last_message_at", "last_error",
+        "name", "venue", "enabled", "condition", "state_since", "received_count",
+        "published_count", "undecodable_count", "last_message_at", "last_error",
     )  # fmt: skip
-    list_filter = ("enabled", "state", "venue", "protocol", "is_demo")
+    list_filter = ("enabled", "state", "venue", "is_demo")
     search_fields = ("name", "endpoint")
+    search_help_text = _("Name or endpoint.")
     actions = ("enable", "disable")
     readonly_fields = (
-        "state", "state_since", "last_error", "received", "published", "undecodable",
-        "last_message_at", "is_demo",
+        "condition", "state_since", "last_error", "received_count", "published_count",
+        "undecodable_count", "last_message_at", "is_demo",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("name", "venue", "protocol", "endpoint", "enabled")}),
         (_("Link"), {"fields": LINK_FIELDS}),
         (_("Seen by the pipeline"), {"fields": readonly_fields}),
     )
+
+    @admin.display(description=_("state"), ordering="state")
+    def condition(self, source: DataSource) -> str:
+        return format_html(
+            '<span class="state state-{}">{}</span>', source.state, source.get_state_display()
+        )
+
+    @admin.display(description=_("received"), ordering="received")
+    def received_count(self, source: DataSource) -> str:
+        return number_format(source.received, force_grouping=True)
+
+    @admin.display(description=_("published"), ordering="published")
+    def published_count(self, source: DataSource) -> str:
+        return number_format(source.published, force_grouping=True)
+
+    @admin.display(description=_("undecodable"), ordering="undecodable")
+    def undecodable_count(self, source: DataSource) -> str:
+        return number_format(source.undecodable, force_grouping=True)
+
+    def get_fieldsets(self, request: HttpRequest, obj: DataSource | None = None) -> Any:
+        # Nothing was seen of a source that is not there yet.
+        return self.fieldsets if obj else self.fieldsets[:-1]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: DataSource | None = None
@@ -57,7 +84,9 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
         self.message_user(
             request,
             ngettext("%(count)d source enabled.", "%(count)d sources enabled.", count)
-            % {"count": count},
+            % {"count": count}
+            if count
+            else gettext("Nothing to do: they are enabled already."),
         )
 
     @admin.action(description=_("Disable"))
@@ -66,5 +95,7 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
         self.message_user(
             request,
             ngettext("%(count)d source disabled.", "%(count)d sources disabled.", count)
-            % {"count": count},
+            % {"count": count}
+            if count
+            else gettext("Nothing to do: they are disabled already."),
         )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -32,7 +34,7 @@ def test_the_list_shows_amounts_and_freshness(operator):
     equity = (Account.objects.get().state or {})["equity"]
     page = operator.get(LIST).content.decode()
 
-    assert f"{equity} USD" in page
+    assert f"{Decimal(str(equity)):,} USD" in page
     assert "ago" in page
 
 
@@ -40,6 +42,7 @@ def test_accounts_are_deployed_begun_anew_and_undeployed_from_the_list(operator)
     account = Account.objects.create(server="S", login=1)
 
     assert "1 account deployed." in act(operator, "deploy", account)
+    assert "deployed already" in act(operator, "deploy", account)
     assert "1 snapshot follows" in act(operator, "publish_snapshot_now", account)
     assert Account.objects.get().epoch == 2
     assert "1 account undeployed." in act(operator, "undeploy", account)
@@ -67,7 +70,8 @@ def test_saving_a_form_leaves_what_the_workers_wrote_meanwhile(operator, monkeyp
 
 def test_an_account_is_added_and_keeps_its_login(operator):
     form = {"server": "S", "login": "9", "provider": "simulator", "currency": "USD"}
-    operator.post(f"{LIST}add/", {**form, "leverage": "100"})
+    added = operator.post(f"{LIST}add/", {**form, "leverage": "100"}, follow=True)
+    assert "until the action Deploy" in added.content.decode()
     account = Account.objects.get()
     operator.post(f"{LIST}{account.pk}/change/", {**form, "login": "10", "leverage": "50"})
 

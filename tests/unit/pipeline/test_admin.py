@@ -12,14 +12,14 @@ LIST = "admin:pipeline_datasource_changelist"
 
 @pytest.fixture
 def source():
-    return DataSource.objects.create(name="a", endpoint="ws://127.0.0.1:1/stream", received=7)
+    return DataSource.objects.create(name="a", endpoint="ws://127.0.0.1:1/stream", received=7000)
 
 
 def test_the_list_shows_state_and_counters(admin_client, source):
     page = admin_client.get(reverse(LIST)).content.decode()
 
     assert "stopped" in page
-    assert ">7<" in page
+    assert ">7,000<" in page
 
 
 @pytest.mark.parametrize(("action", "before"), [("enable", False), ("disable", True)])
@@ -32,6 +32,10 @@ def test_actions_enable_and_disable(admin_client, source, action, before):
 
     assert f"1 source {action}d." in answer.content.decode()
     assert DataSource.objects.get().enabled is not before
+    again = admin_client.post(
+        reverse(LIST), {"action": action, "_selected_action": [source.pk]}, follow=True
+    )
+    assert f"Nothing to do: they are {action}d already." in again.content.decode()
 
 
 def test_saving_does_not_undo_what_the_pipeline_wrote(admin_client, source, monkeypatch):
