@@ -26,7 +26,6 @@ class AccountAdmin(admin.ModelAdmin[Account]):
     list_display_links = ("login",)
     list_filter = ("deployed", "server", "is_demo")
     search_fields = ("server", "login", "label")
-    search_help_text = _("Server, login or label.")
     ordering = ("server", "login")
     actions = ("deploy", "undeploy", "publish_snapshot_now")
     readonly_fields = (
@@ -35,7 +34,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("server", "login", "label", "provider")}),
-        (_("Where the provider names none"), {"fields": ("currency", "leverage")}),
+        (_("Defaults"), {"fields": ("currency", "leverage")}),
         (
             _("Written by Tickplane"),
             {

@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 
 admin.site.site_title = admin.site.site_header = "Tickplane"
+admin.site.site_url = None  # Its "View site" would be a second way to the dashboard.
 admin.site.index_title = _("Administration")
 
 urlpatterns = [

@@ -8,8 +8,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
+from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,12 +24,11 @@ LINK_FIELDS = ("silence_s", "reconnect_interval", "max_reconnect_attempts", "buf
 @admin.register(DataSource)
 class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     list_display = (
-        "name", "venue", "enabled", "condition", "state_since", "received_count",
-        "published_count", "undecodable_count", "last_message_at", "last_error",
+        "name", "enabled", "condition", "state_since", "heard", "received_count",
+        "undecodable_count", "last_error",
     )  # fmt: skip
     list_filter = ("enabled", "state", "venue", "is_demo")
     search_fields = ("name", "endpoint")
-    search_help_text = _("Name or endpoint.")
     actions = ("enable", "disable")
     readonly_fields = (
         "condition", "state_since", "last_error", "received_count", "published_count",
@@ -44,6 +45,15 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
         return format_html(
             '<span class="state state-{}">{}</span>', source.state, source.get_state_display()
         )
+
+    @admin.display(description=_("last message"), ordering="last_message_at")
+    def heard(self, source: DataSource) -> str:
+        if source.last_message_at is None:
+            return gettext("never")
+        age = timezone.now() - source.last_message_at
+        if age.total_seconds() < 60:  # noqa: PLR2004  timesince counts minutes
+            return gettext("%(age).0f s ago") % {"age": max(0.0, age.total_seconds())}
+        return gettext("%(age)s ago") % {"age": timesince(source.last_message_at)}
 
     @admin.display(description=_("received"), ordering="received")
     def received_count(self, source: DataSource) -> str:

@@ -26,9 +26,6 @@ class StreamAdmin(admin.ModelAdmin[Stream]):
         "name", "patterns", "message_count", "size", "age_limit", "limit", "storage", "seen_at",
         "last_error",
     )  # fmt: skip
-    list_filter = ("retention", "storage")
-    search_fields = ("name",)
-    search_help_text = _("Name.")
     actions = ("keep_now",)
     readonly_fields = ("message_count", "size", "seen_at", "last_error")
     fieldsets = (
