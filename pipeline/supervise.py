@@ -71,6 +71,10 @@ class Source:
                 error = e
             else:
                 error = LinkLost("the link ended")
+            if (task := asyncio.current_task()) and task.cancelling():
+                # Told to stop while the peer was closing: Python 3.11's `wait_for`, which libraries
+                # close their links with, forgets the cancellation, and we would connect again.
+                raise asyncio.CancelledError
             self._last_error = str(error)[:MAX_ERROR]
             if error.permanent:
                 self._received_before = self.stages.received

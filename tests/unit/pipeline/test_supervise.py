@@ -220,3 +220,25 @@ async def test_counters_go_on_when_settings_change_and_are_told_after_the_end(li
 
         (status,) = found.statuses()
         assert (status.received, status.state) == (2, State.STOPPED)
+
+
+@pytest.mark.parametrize("outcome", ["lost", "ended"])
+async def test_a_stop_that_a_closing_link_swallowed_still_stops_the_source(links, outcome):
+    async def swallow(spec, stages):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if outcome == "lost":
+                raise LinkLost("closed") from None
+
+    links.behaviour["a"] = swallow
+    async with asyncio.TaskGroup() as tasks:
+        found = supervisor(tasks, links)
+        await found.reconcile([spec("a")])
+        await links.until(lambda: "a" in links.open)
+
+        async with asyncio.timeout(5):
+            await found.stop()
+
+        assert links.held == ["a"]
+        assert states(found) == {"a": State.STOPPED}
