@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ import msgspec
 from streams.core.errors import BrokerAway
 
 MONITOR_S = 2.0
+
+# An `http_proxy` of the operator is meant for the Internet; it cannot reach our loopback.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def binary() -> str:
@@ -42,9 +45,9 @@ def monitor(base_url: str, path: str) -> dict[str, Any]:
         BrokerAway: Not reachable, or no JSON object came back.
     """
     try:
-        with urllib.request.urlopen(base_url.rstrip("/") + path, timeout=MONITOR_S) as answer:  # noqa: S310
+        with _direct.open(base_url.rstrip("/") + path, timeout=MONITOR_S) as answer:
             found = msgspec.json.decode(answer.read())
-    except (OSError, ValueError, urllib.error.URLError) as e:
+    except (OSError, ValueError, HTTPException) as e:
         raise BrokerAway(f"the NATS monitoring port does not answer: {e}") from e
     if not isinstance(found, dict):
         raise BrokerAway("the NATS monitoring port answered with something else than an object")
