@@ -87,15 +87,25 @@ class Child:
             if self.is_stopping():
                 return
             failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
-            delay_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)] if failures > 1 else 0.0
+            delay_s = _delay_s(failures)
             logger.warning("%s ended with %s; starting it again in %s s", self.name, code, delay_s)
             await asyncio.sleep(delay_s)
-            if not self.is_stopping():
-                self.restarts += 1
-                self.start()
+            while not self.is_stopping() and not self._starts_again():
+                failures += 1
+                await asyncio.sleep(_delay_s(failures))
 
     def is_stopping(self) -> bool:
         return self._stopping
+
+    def _starts_again(self) -> bool:
+        try:
+            self.start()
+        except OSError as e:
+            # A full disk or too many processes: it passes, and nobody else would try again.
+            logger.error("%s cannot be started: %s", self.name, e)
+            return False
+        self.restarts += 1
+        return True
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
         """Ask the program and its own children to end."""
@@ -131,3 +141,7 @@ class Child:
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-count:])
+
+
+def _delay_s(failures: int) -> float:
+    return BACKOFF_S[min(failures, len(BACKOFF_S) - 1)] if failures > 1 else 0.0
