@@ -12,7 +12,7 @@ _URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
 # name=value and "name": "value" of fields that hold secrets.
 _NAMED_SECRET = re.compile(
     r"""(?ix) (["']?\b[\w-]*(?:password|passwd|secret|token|authorization)[\w-]*["']?\s*[=:]\s*)
-    (?:bearer\s+)?("[^"]*"|'[^']*'|[^\s,;&}]+)"""
+    (?:(?:basic|bearer|digest|token)\s+)?("[^"]*"|'[^']*'|[^\s,;&}]+)"""
 )
 
 

@@ -17,6 +17,8 @@ CANARY = "hunter2canary"
         f'{{"password": "{CANARY}", "login": 1}}',
         f"password={CANARY} login=1",
         f"Authorization: Bearer {CANARY}",
+        f"Authorization: Basic {CANARY}",
+        f"Proxy-Authorization: Digest {CANARY}",
         f"TICKPLANE_SECRET_KEY={CANARY}",
     ],
 )
