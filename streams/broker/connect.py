@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from nats.aio.client import Client
 
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 PING_S = 2
 PINGS_OUT = 2
 RECONNECT_S = 0.5
+# A server that refuses a password says so in two ways by turns.
+REMEMBERED = 8
 
 
 async def connect(
@@ -40,7 +44,7 @@ async def connect(
     Raises:
         BrokerAway: The server could not be reached in time.
     """
-    last_error = ""
+    said: deque[str] = deque(maxlen=REMEMBERED)
     client = Client()
 
     async def lost() -> None:
@@ -50,24 +54,23 @@ async def connect(
             await on_disconnect()
 
     async def back() -> None:
-        nonlocal last_error
-        last_error = ""
+        said.clear()
         logger.info("nats %s: link back", name)
         if on_reconnect:
             await on_reconnect()
 
     async def noted(error: Exception) -> None:
         # The same refusal twice a second for as long as a server is away is one event.
-        nonlocal last_error
         text = str(error) or type(error).__name__
-        if text != last_error:
-            last_error = text
+        if text not in said:
+            said.append(text)
             logger.warning("nats %s: %s", name, text)
 
+    address, credentials = apart(url)
     try:
         async with asyncio.timeout(patience_s):
             await client.connect(
-                url,
+                address,
                 name=name,
                 ping_interval=PING_S,
                 max_outstanding_pings=PINGS_OUT,
@@ -78,8 +81,26 @@ async def connect(
                 disconnected_cb=lost,
                 reconnected_cb=back,
                 error_cb=noted,
+                **credentials,
                 **options,
             )
     except TimeoutError as e:
-        raise BrokerAway(f"NATS cannot be reached: {last_error or 'no answer'}") from e
+        await client.close()  # It may hold a socket whose other end never said a word.
+        raise BrokerAway(f"NATS cannot be reached: {'; '.join(said) or 'no answer'}") from e
     return client
+
+
+def apart(url: str) -> tuple[str, dict[str, Any]]:
+    """
+    Return the URL without its credentials, and those as options of the client.
+
+    The client would send them with their percent signs: no password with a `@` or `/` would fit.
+    """
+    parts = urlsplit(url)
+    if parts.username is None:
+        return url, {}
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    user = unquote(parts.username)
+    if parts.password is None:
+        return bare, {"token": user}
+    return bare, {"user": user, "password": unquote(parts.password)}

@@ -34,22 +34,27 @@ def render(c: ServerConfiguration) -> str:
     There is no cluster block: with JetStream on and no routes the server refuses to start.
     The monitoring port carries no authentication, so it is on loopback only.
     """
-    text = json.dumps  # A JSON string is a valid quoted string there.
     return f"""\
-server_name: {text(c.name)}
+server_name: {quoted(c.name)}
 listen: "127.0.0.1:{c.port}"
 http: "127.0.0.1:{c.monitor_port}"
-pid_file: {text(c.pid_file)}
+pid_file: {quoted(c.pid_file)}
 max_payload: 1MB
 max_connections: 1000
 write_deadline: "2s"
 jetstream {{
-  store_dir: {text(c.store_folder)}
+  store_dir: {quoted(c.store_folder)}
   max_memory_store: {c.max_memory_bytes}
   max_file_store: {c.max_file_bytes}
 }}
 authorization {{
-  user: {text(c.user)}
-  password: {text(c.password)}
+  user: {quoted(c.user)}
+  password: {quoted(c.password)}
 }}
 """
+
+
+def quoted(text: str) -> str:
+    """Return the text as a quoted string of nats-server's configuration language."""
+    # JSON, but for characters beyond ASCII: it knows no \\u, and reads them as they are.
+    return json.dumps(text, ensure_ascii=False)
