@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 # How long a subscriber waits for NATS to confirm; after that it is told when data really flow.
 SETTLE_S = 1.0
 FLUSH_S = 5
+NEW_LINK_S = 1.0
 MAX_ROUTES = 65_536
 MAX_LAST = 20_000
 MAX_LAST_CHARACTERS = 64 * 1024 * 1024
@@ -150,26 +151,36 @@ class Hub:
         await asyncio.wait({settled}, timeout=SETTLE_S)
 
     async def _follow_wishes(self) -> None:
-        client = await connect(
-            self._url,
-            name="hub",
-            patience_s=None,
-            on_disconnect=self._lost,
-            on_reconnect=self._back,
-        )
-        try:
-            await self._back()
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                settling, self._settling = self._settling, []
-                if client.is_connected:
-                    await self._reconcile(client)
-                for settled in settling:
-                    if not settled.done():
-                        settled.set_result(None)
-        finally:
-            await client.close()
+        while True:
+            client = await connect(
+                self._url,
+                name="hub",
+                patience_s=None,
+                on_disconnect=self._lost,
+                on_reconnect=self._back,
+            )
+            try:
+                await self._back()
+                await self._follow_wishes_over(client)
+            finally:
+                await client.close()
+            self._held.clear()
+            self._routes.clear()
+            # nats-py gives up for good over some errors of the server, for example a refused login.
+            logger.error("hub: the link was closed: %s; a new one is made", client.last_error)
+            await asyncio.sleep(NEW_LINK_S)
+
+    async def _follow_wishes_over(self, client: Client) -> None:
+        """Return when the client is closed for good."""
+        while not client.is_closed:
+            await self._changed.wait()
+            self._changed.clear()
+            settling, self._settling = self._settling, []
+            if client.is_connected:
+                await self._reconcile(client)
+            for settled in settling:
+                if not settled.done():
+                    settled.set_result(None)
 
     async def _reconcile(self, client: Client) -> None:
         """Make the subscriptions match the wishes, as far as the link allows."""
@@ -241,6 +252,7 @@ class Hub:
 
     async def _lost(self) -> None:
         # A close of our own is reported here as well, and a retry may fail more than once.
+        self._changed.set()
         if self.link == "up":
             self.link = "down"
             self._tell(protocol.link("down"))

@@ -24,6 +24,7 @@ from streams.core.errors import ApiRefused, BrokerAway
 T = TypeVar("T")
 
 CALL_S = 5.0
+CONNECT_SHARE = 0.8
 
 
 class Link:
@@ -137,8 +138,11 @@ class Link:
 
     async def _connected(self, within_s: float) -> Client:
         async with self._connecting:
-            if self._client is None:
-                self._client = await connect(self._url, name=self._name, patience_s=within_s)
+            # nats-py gives up for good over some errors of the server, for example a refused login.
+            if self._client is None or self._client.is_closed:
+                # Less than the caller's deadline: what it says in the end is why.
+                patience_s = within_s * CONNECT_SHARE
+                self._client = await connect(self._url, name=self._name, patience_s=patience_s)
         if not self._client.is_connected:
             raise BrokerAway("NATS is not connected; it is being tried again")
         return self._client
