@@ -6,6 +6,7 @@ What can go wrong with accounts.
     * PublishError      messages did not leave
         * BrokerAway    not reachable now, or no answer in time; trying again helps
         * QueueDiffers  permanent; the queue exists with other arguments
+        * BadAddress    permanent; a broker's URL cannot be used
 """
 
 from __future__ import annotations
@@ -35,5 +36,11 @@ class BrokerAway(PublishError):
 
 class QueueDiffers(PublishError):
     """A queue of the name exists, but was declared with other arguments than ours."""
+
+    permanent = True
+
+
+class BadAddress(PublishError):
+    """A broker's URL cannot be used. The text never holds it: it may carry a password."""
 
     permanent = True

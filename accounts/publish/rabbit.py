@@ -25,7 +25,7 @@ from pika.adapters.select_connection import IOLoop, SelectConnection
 from pika.channel import Channel
 
 from accounts.core.batch import Batch, batches
-from accounts.core.errors import BrokerAway, PublishError, QueueDiffers
+from accounts.core.errors import BadAddress, BrokerAway, PublishError, QueueDiffers
 from accounts.core.messages import Message
 from accounts.publish.outlet import Backoff, log_confirmed
 
@@ -65,11 +65,13 @@ class Rabbit:
         self._backoff = Backoff()
 
     def lost_at(self) -> datetime | None:
-        return self._own_loop().lost_at
+        loop = self._loop if self._pid == os.getpid() else None
+        return loop.lost_at if loop else None
 
     def check(self, within_s: float) -> None:
         """
         Raises:
+            BadAddress: The URL is none that pika understands.
             BrokerAway: Not connected, blocked, or the last try failed a moment ago.
             QueueDiffers: The queue exists with other arguments.
         """
@@ -82,7 +84,7 @@ class Rabbit:
         Publish in batches; see `Outlet`. Never takes longer than `within_s`.
 
         Raises:
-            BrokerAway, QueueDiffers: As `check`, or not a single confirm in time.
+            BadAddress, BrokerAway, QueueDiffers: As `check`, or not a single confirm in time.
         """
         own_batches = list(batches(messages))
         answers = self._own_loop().publish(own_batches, within_s)
@@ -138,7 +140,7 @@ class _Loop:
 
     def __init__(self, url: str, queue: str) -> None:
         self._queue = queue
-        self._parameters = pika.URLParameters(url)
+        self._parameters = _parameters(url)
         self._parameters.heartbeat = HEARTBEAT_S
         self._parameters.blocked_connection_timeout = BLOCKED_S
         # We reconnect by our own clock; pika's attempts would run inside one of ours.
@@ -333,6 +335,14 @@ class _Loop:
         wait_s = DIFFERS_S if isinstance(trouble, QueueDiffers) else RECONNECT_S
         # Many processes lose the broker at once: they must not all come back at once.
         self._ioloop.call_later(wait_s * random.uniform(0.5, 1), self._do_connect)  # noqa: S311
+
+
+def _parameters(url: str) -> pika.URLParameters:
+    try:
+        return pika.URLParameters(url)
+    except (ValueError, SyntaxError, TypeError, OSError):
+        # Not chained: what pika says may quote the URL.
+        raise BadAddress("RABBITMQ_URL holds an option that cannot be used") from None
 
 
 def _properties(batch: Batch) -> pika.BasicProperties:
