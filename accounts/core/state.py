@@ -103,7 +103,7 @@ class AccountState(Struct, frozen=True, kw_only=True, rename="camel"):
     margin: Decimal
     free_margin: Decimal
     currency: Annotated[str, Meta(min_length=1, max_length=16)] = "USD"
-    leverage: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    leverage: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 100
     currency_digits: Annotated[int, Meta(ge=0, le=8)] = 2
     positions: tuple[Position, ...] = ()
     orders: tuple[Order, ...] = ()

@@ -15,6 +15,7 @@ from accounts.core.schedule import Intervals
 from accounts.core.simulate import state_at
 from accounts.core.state import read
 from accounts.models import Account, ShardLease
+from accounts.publish.rabbit import Rabbit
 from accounts.services import visit
 from tests.unit.accounts.brokers import MemoryBroker
 from tests.unit.accounts.examples import NOW
@@ -312,12 +313,29 @@ def test_the_operators_currency_and_leverage_reach_the_messages(nats):
     assert (message["currency"], message["leverage"], message["login"]) == ("EUR", 30, "7")
 
 
+def test_the_largest_leverage_that_a_row_holds_is_published_as_any_other(nats):
+    Account.objects.create(server="S", login=7, deployed=True, leverage=2**31 - 1)
+
+    for second in range(3):
+        run(second, nats, intervals=Intervals(account_s=3600))
+
+    assert kinds(nats).count("account") == 1
+
+
 def test_the_record_holds_decimals_as_text(nats, accounts):
     run(0, nats)
 
     recorded = Account.objects.order_by("id")[0].published or {}
     assert isinstance(recorded["balance"], str)
     assert json.loads(json.dumps(recorded)) == recorded
+
+
+def test_an_address_that_cannot_be_used_stops_no_other_broker(nats, accounts):
+    rabbitmq = Rabbit("amqp://guest:canary@127.0.0.1:5672/?heartbeat=often")
+
+    assert run(0, nats, rabbitmq).messages == {"account": 4}
+    errors = set(Account.objects.values_list("last_error", flat=True))
+    assert errors == {"rabbitmq: RABBITMQ_URL holds an option that cannot be used"}
 
 
 def test_a_failing_broker_is_said_once_for_a_visit(nats, accounts, caplog):
