@@ -109,3 +109,12 @@ async def test_a_quiet_hour_is_not_slowness():
     outbox.put(frame("system.a", 1))
 
     assert await waiting == frame("system.a", 1).text
+
+
+async def test_a_text_beyond_the_hard_limit_reaches_a_client_that_keeps_up():
+    outbox = Outbox(SMALL)
+
+    for n in range(3):
+        outbox.put(Frame(f"{n}" * 3000, "system.large"))
+
+        assert await outbox.take() == f"{n}" * 3000
