@@ -17,6 +17,7 @@ WEB_PORT, NATS_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 4222, 8222, 9443
 NATS_USER = "tickplane"
 ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
 # One batch of heap arenas each: glibc gives every thread its own otherwise, which costs
 # a process of six threads some ten megabytes.
 FRUGAL = {"MALLOC_ARENA_MAX": "2"}
@@ -53,9 +54,14 @@ class Plan:
     nats_binary: str
 
     @property
+    def web_host(self) -> str:
+        """Where the web server is reached from this machine, as a URL and a Host header say it."""
+        host = WILDCARDS.get(self.given.host, self.given.host)
+        return f"[{host}]" if ":" in host else host
+
+    @property
     def web_url(self) -> str:
-        host = self.given.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.given.web_port}"
+        return f"http://{self.web_host}:{self.given.web_port}"
 
     @property
     def exchange_url(self) -> str:
@@ -108,8 +114,11 @@ def draw(given: Given) -> Plan:
 def child_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
     """Return what the children see: the operator's environment, and the chosen servers."""
     given = plan.given
+    hosts = own.get("TICKPLANE_ALLOWED_HOSTS", "").strip()
     return {
         **own,
+        # Whatever names the operator allows: we ask for the pages ourselves, to see that they come.
+        **({"TICKPLANE_ALLOWED_HOSTS": f"{hosts},{plan.web_host}"} if hosts else {}),
         **FRUGAL,
         "DJANGO_SETTINGS_MODULE": "controlplane.settings",
         "TICKPLANE_HOME": str(given.home),

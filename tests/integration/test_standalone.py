@@ -142,3 +142,15 @@ async def test_messages_flow_again_after_the_nats_server_was_killed(system):
         await after.complete()
     await client.close()
     assert int(pid_file.read_text()) != killed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
+def test_it_starts_whatever_host_names_browsers_are_allowed_to_use(tmp_path, host):
+    system = Tickplane(
+        tmp_path, "--no-demo", "--host", host, TICKPLANE_ALLOWED_HOSTS="tickplane.example"
+    )
+
+    system.start()
+
+    assert system.url == f"http://127.0.0.1:{system.port}"
+    system.stop()
