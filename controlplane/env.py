@@ -87,7 +87,7 @@ class Environment:
         if path := self.text(f"{name}_FILE", ""):
             try:
                 return Path(path).read_text(encoding="utf-8").strip()
-            except OSError as e:
+            except (OSError, ValueError) as e:  # ValueError: bytes that are no text.
                 raise BadEnvironment(
                     f"{name}_FILE names a file that cannot be read: {path}."
                 ) from e

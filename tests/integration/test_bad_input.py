@@ -55,6 +55,10 @@ def test_an_unknown_flag_is_named(manage):
         ("REDIS_URL", "redis://127.0.0.1:port"),
         ("TICKPLANE_HTTPS", "maybe"),
         ("LOG_LEVEL", "LOUD"),
+        ("TICKPLANE_BEGAN_AT", "yesterday"),
+        ("TICKPLANE_BEGAN_AT", "nan"),
+        ("DATABASE_URL", "postgres://user@127.0.0.1:1/name"),
+        ("DATABASE_URL", "postgres://user@127.0.0.1:1/name?no_such_option=1"),
     ],
 )
 def test_a_setting_that_is_not_understood_is_named(manage, name, value):
@@ -62,6 +66,33 @@ def test_a_setting_that_is_not_understood_is_named(manage, name, value):
 
     assert (code, is_one_sentence(said)) == (2, True), said
     assert name in said
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_a_time_that_is_no_time_is_refused(manage, value):
+    code, said = manage("standalone", "--exit-after", value)
+
+    assert (code, is_one_sentence(said)) == (2, True), said
+    assert "--exit-after" in said
+
+
+def test_a_secret_file_that_is_no_text_is_named(manage, tmp_path):
+    (tmp_path / "key").write_bytes(b"\xd0\x00\xff")
+
+    code, said = manage("standalone", TICKPLANE_SECRET_KEY_FILE=str(tmp_path / "key"))
+
+    assert (code, is_one_sentence(said)) == (2, True), said
+    assert "TICKPLANE_SECRET_KEY_FILE" in said
+
+
+def test_a_database_file_that_is_none_is_named(manage, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "tickplane.sqlite3").write_bytes(b"noise" * 1000)
+
+    code, said = manage("standalone", "--port", "0", "--exit-after", "0")
+
+    assert (code, is_one_sentence(said)) == (2, True), said
+    assert "DATABASE_URL" in said
 
 
 def test_a_taken_port_is_named(manage):

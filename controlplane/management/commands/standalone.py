@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from argparse import ArgumentParser
@@ -18,7 +19,9 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, connection
+from django.db import Error as DatabaseTrouble
+from django.db import connection
+from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
@@ -27,7 +30,7 @@ import accounts.services
 import pipeline.services
 import streams.services
 from controlplane import home, invitation, logs
-from controlplane.standalone import house, plan, ports
+from controlplane.standalone import house, outside, plan, ports
 from controlplane.standalone.run import NotReady, Report, System
 from streams.core.errors import BrokerError
 
@@ -76,7 +79,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="no simulated exchange")
 
     def handle(self, *args: Any, **raw: Any) -> None:
-        began_at = float(os.environ.pop("TICKPLANE_BEGAN_AT", "") or time.time())
+        began_at = began()
         options = Options(
             raw["host"], raw["port"], raw["exit_after"], raw["json"], not raw["no_demo"]
         )
@@ -86,8 +89,9 @@ class Command(BaseCommand):
             with house.only_one(folder):
                 logs.move_to(folder / "log" / "standalone.log")
                 drawn = draw(folder, options)
+                outside.ask(rabbitmq_url=settings.RABBITMQ_URL, redis_url=settings.REDIS_URL)
                 report = asyncio.run(self.run(drawn, options, began_at))
-        except (house.HouseUnusable, ports.PortTaken) as e:
+        except (house.HouseUnusable, ports.PortTaken, outside.LetNobodyIn) as e:
             raise Refused(e) from e
         except (NotReady, BrokerError) as e:
             raise CommandError(str(e), returncode=1) from e
@@ -100,8 +104,13 @@ class Command(BaseCommand):
         system.listen_to_signals()
         try:
             await system.start_broker()
-            user, password = await sync_to_async(declare)(drawn, demo=options.demo)
-            cookie = await sync_to_async(probe_cookie)(user) if options.as_json else ""
+            try:
+                user, password = await sync_to_async(declare)(drawn, demo=options.demo)
+                cookie = await sync_to_async(probe_cookie)(user) if options.as_json else ""
+            except (DatabaseTrouble, MigrationSchemaMissing) as e:
+                # Drivers explain themselves in several lines.
+                why = " ".join(str(e).split()).rstrip(".?")
+                raise Refused(f"the database (DATABASE_URL) cannot be used: {why}.") from e
             system.start_others(cookie)
             await system.until_ready()
             link = drawn.web_url + invitation.path(user)
@@ -115,6 +124,23 @@ class Command(BaseCommand):
             (drawn.given.home / home.RUNNING).unlink(missing_ok=True)
 
 
+def began() -> float:
+    """
+    Return the Unix time at which the operator's command began.
+
+    Raises:
+        Refused: The set-up did not write it.
+    """
+    text = os.environ.pop("TICKPLANE_BEGAN_AT", "")
+    try:
+        at = float(text or time.time())
+    except ValueError:
+        at = math.nan
+    if not 0 < at < math.inf:
+        raise Refused(f"TICKPLANE_BEGAN_AT is {text!r}; the set-up writes a Unix time there.")
+    return at
+
+
 def draw(folder: Path, options: Options) -> plan.Plan:
     """
     Raises:
@@ -125,15 +151,15 @@ def draw(folder: Path, options: Options) -> plan.Plan:
         raise Refused(
             "--host: name the hosts that browsers will ask for in TICKPLANE_ALLOWED_HOSTS first."
         )
-    if options.exit_after_s is not None and options.exit_after_s < 0:
-        raise Refused("--exit-after cannot be negative.")
+    if options.exit_after_s is not None and not 0 <= options.exit_after_s < math.inf:
+        raise Refused("--exit-after is a number of seconds, 0 or more.")
     try:
         if options.port is None:
             port = ports.Picker().near(plan.WEB_PORT)
         else:
             port = ports.exactly(options.host, options.port)
     except (OSError, OverflowError) as e:
-        raise Refused(f"--host {options.host} --port {options.port}: {e}.") from e
+        raise Refused(f"--host {options.host} --port {options.port}: {str(e).rstrip('.')}.") from e
     # From the environment alone: the settings also know what an earlier run wrote down.
     return plan.draw(
         plan.Given(
@@ -155,13 +181,10 @@ def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
         An administrator, and the password when this call made it.
 
     Raises:
-        Refused: The database cannot be opened.
+        django.db.Error, MigrationSchemaMissing: The database cannot be used.
         BrokerError: NATS does not answer.
     """
-    try:
-        call_command("migrate", interactive=False, verbosity=0)
-    except OperationalError as e:
-        raise Refused(f"the database (DATABASE_URL) cannot be used: {str(e).strip()}.") from e
+    call_command("migrate", interactive=False, verbosity=0)
     settings.NATS_URL, settings.NATS_MONITOR_URL = drawn.nats_url, drawn.monitor_url
     streams.services.keep_streams(now=timezone.now())
     user = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
