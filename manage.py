@@ -17,6 +17,9 @@ def main() -> None:
         # An operator's slip, not a bug: one sentence, no traceback.
         sys.stderr.write(f"tickplane: {e}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        # Before the command could listen to it: nothing runs yet, and nothing is to be told.
+        sys.exit(130)
 
 
 if __name__ == "__main__":
