@@ -11,6 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from controlplane import invitation
+from pipeline import services as pipeline
+
+
+def demo(_request: HttpRequest) -> dict[str, object]:
+    """Return what a template must know to mark made-up data; asked only where it is used."""
+    return {"has_demo_source": pipeline.has_demo_source}
 
 
 @require_GET

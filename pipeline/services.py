@@ -83,6 +83,11 @@ def move_demo_source(*, endpoint: str) -> None:
     DataSource.objects.filter(name=DEMO_NAME, is_demo=True).update(endpoint=_all_streams(endpoint))
 
 
+def has_demo_source() -> bool:
+    """Return whether made-up prices may flow."""
+    return DataSource.objects.filter(is_demo=True, enabled=True).exists()
+
+
 def _all_streams(endpoint: str) -> str:
     if urlsplit(endpoint).path:
         return endpoint

@@ -77,14 +77,52 @@ def test_another_instrument_is_charted_when_it_is_chosen(dashboard):
     expect(dashboard.get_by_role("button", name=name, pressed=True)).to_be_visible()
 
 
-def test_nothing_is_wider_than_a_phone(dashboard):
-    dashboard.set_viewport_size({"width": 390, "height": 844})
+@pytest.mark.parametrize("width", [320, 390, 768, 999, 1000, 1440])
+def test_nothing_is_wider_than_its_screen(dashboard, width):
+    dashboard.set_viewport_size({"width": width, "height": 844})
     expect(dashboard.locator("#accounts tbody tr").first).to_be_visible()
     expect(dashboard.locator("#prices tbody tr").first).to_be_visible()
 
-    width = dashboard.evaluate("document.documentElement.scrollWidth")
+    assert dashboard.evaluate("document.documentElement.scrollWidth") <= width
 
-    assert width <= 390
+
+def test_made_up_data_is_marked(dashboard):
+    accounts = dashboard.get_by_role("region", name="Accounts", exact=False)
+
+    expect(accounts.get_by_text("20 simulated")).to_be_visible()
+    expect(dashboard.get_by_text("Demo: made-up prices")).to_be_visible()
+
+
+def test_right_to_left_mirrors_the_page_and_leaves_numbers_alone(dashboard):
+    dashboard.evaluate("document.documentElement.dir = 'rtl'")
+    row = dashboard.locator("#accounts tbody tr").first
+    profit = row.locator("[data-column=profit] bdi")
+
+    first, last = row.locator("[data-column=server]"), row.locator("[data-column=age]")
+    assert first.bounding_box()["x"] > last.bounding_box()["x"]
+    expect(profit).to_have_text(re.compile(r"^[+\u2212]?[\d,]+\.\d\d$"))
+    assert profit.evaluate("bdi => getComputedStyle(bdi).direction") == "ltr"
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(dashboard):
+    expect(dashboard.locator("#prices tbody tr").first).to_be_visible()
+    dashboard.evaluate("document.activeElement.blur()")
+    reached = set()
+    while True:
+        dashboard.keyboard.press("Tab")
+        seen = dashboard.evaluate("""() => {
+          const on = document.activeElement;
+          if (on === document.body) return null; // Past the end.
+          const ring = getComputedStyle(on.closest("label") ?? on).outlineStyle;
+          const field = getComputedStyle(on).outlineStyle;
+          return { name: on.textContent.trim() || on.id || on.name, ring, field };
+        }""")
+        if seen is None or seen["name"] in reached:
+            break
+        reached.add(seen["name"])
+        assert {seen["ring"], seen["field"]} != {"none"}, seen
+
+    assert {"Admin", "Symbol", "filter", "Balance", "candle"} <= reached
 
 
 def test_the_filter_hides_and_says_what_it_hides(dashboard):

@@ -9,6 +9,7 @@
  * @property {string} label
  * @property {string} currency
  * @property {boolean} deployed
+ * @property {boolean} simulated
  * @property {number} balance      NaN while unknown, as all numbers here
  * @property {number} equity
  * @property {number} profit
@@ -81,6 +82,7 @@ export class Board {
     const account = this.#account(record.server, String(record.login));
     account.label = record.label ?? "";
     account.deployed = record.deployed !== false;
+    account.simulated = record.provider === "simulator";
     if (!Number.isFinite(account.balance) && record.currency) account.currency = record.currency;
     const atMs = Date.parse(record.lastStateAt ?? "");
     if (record.state && !(account.atMs > atMs)) this.#merge(account, record.state, atMs);
@@ -162,7 +164,7 @@ export class Board {
     if (!account) {
       const [balance, equity, profit, margin, freeMargin] = MONEY.map(() => NaN);
       account = {
-        ...{ key, server, login, label: "", currency: "", deployed: true },
+        ...{ key, server, login, label: "", currency: "", deployed: true, simulated: false },
         ...{ balance, equity, profit, margin, freeMargin },
         ...{ positions: NaN, orders: NaN, atMs: NaN },
       };

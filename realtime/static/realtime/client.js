@@ -26,7 +26,7 @@
  * @typedef {(error: {code: string, message: string}) => void} OnRefused
  */
 
-const PING_EVERY_MS = 10_000;
+const PING_EVERY_MS = 2_000;
 const STALE_AFTER_MS = 3_000;
 const DEAD_AFTER_MS = 8_000;
 const CONNECT_WITHIN_MS = 10_000;
@@ -264,6 +264,8 @@ export class Client {
   }
 
   #ping() {
+    this.#after("ping", PING_EVERY_MS, () => this.#ping());
+    if (this.#running.has("dead")) return; // Nothing was heard since the last one.
     this.#pingSentMs = this.#now();
     this.#send({ id: ++this.#lastId, action: "ping" });
     this.#after("stale", STALE_AFTER_MS, () => {
@@ -271,7 +273,6 @@ export class Client {
       this.#judge();
     });
     this.#after("dead", DEAD_AFTER_MS, () => this.#lost(0));
-    this.#after("ping", PING_EVERY_MS, () => this.#ping());
   }
 
   #answered() {

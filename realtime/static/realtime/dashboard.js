@@ -48,7 +48,7 @@ const count = (name) => ({
 });
 
 const accounts = new LiveTable(at("accounts"), board.accounts, {
-  server: { cell: (row) => ({ text: row.server }), sort: (row) => row.server },
+  server: { cell: (row) => ({ text: row.server }), sort: (row) => row.server, long: true },
   login: { cell: (row) => ({ text: row.login, note: row.label }), sort: (row) => row.login },
   currency: { cell: (row) => ({ text: row.currency || NOTHING }), sort: (row) => row.currency },
   balance: money("balance"),
@@ -132,7 +132,6 @@ function followChart() {
   if (!row) return;
   at("charted-last").textContent = write.price(row.last, row.digits);
   at("charted-last").dataset.tone = isOldPrice(row) ? "" : tone(row.lastWent);
-  at("chart-empty").hidden = !chart || candles().length > 0;
   if (!chart) return;
   if (row.digits !== chartedDigits) chart.digits = chartedDigits = row.digits;
   chart.follow(candles());
@@ -172,18 +171,24 @@ function chooseBusiest() {
 
 function tick() {
   if (!charted) chooseBusiest();
+  at("chart-empty").hidden = !chart || candles().length > 0;
   marketEachSecond.push(marketMessages);
   marketMessages = 0;
   if (marketEachSecond.length > RATE_OVER_S) marketEachSecond.shift();
+  const isLive = client.status.state === "live";
   const rate = marketEachSecond.reduce((sum, n) => sum + n, 0) / marketEachSecond.length;
-  at("rate").textContent = write.count(rate);
-  at("round-trip").textContent = Number.isFinite(client.roundTripMs)
+  at("rate").textContent = isLive ? write.count(rate) : NOTHING;
+  at("round-trip").textContent = isLive && Number.isFinite(client.roundTripMs)
     ? `${write.count(client.roundTripMs)} ms`
     : NOTHING;
   const rows = [...board.accounts.values()];
   const live = rows.filter((row) => row.deployed && !isOldAccount(row)).length;
-  at("live").textContent = write.count(live);
+  // Without the link nobody knows.
+  at("live").textContent = isLive ? write.count(live) : NOTHING;
   at("all").textContent = filled(say.ofAll, { all: write.count(rows.filter((r) => r.deployed).length) });
+  const simulated = rows.filter((row) => row.simulated).length;
+  at("accounts-simulated").hidden = !simulated;
+  at("accounts-simulated").textContent = filled(say.simulated, { count: write.count(simulated) });
   for (const key of board.accounts.keys()) board.changed.accounts.add(key);
   for (const key of board.instruments.keys()) board.changed.instruments.add(key);
   paintState(client.status);
@@ -196,7 +201,7 @@ function stateWords(status) {
   switch (status.state) {
     case "reconnecting": {
       const seconds = Math.ceil((status.retryAtMs - Date.now()) / 1000);
-      return seconds > 0 ? filled(say.reconnectingIn, { seconds }) : say.reconnecting;
+      return filled(seconds > 0 ? say.reconnectingIn : say.reconnecting, { seconds, since });
     }
     case "stale":
       return filled(status.reason === "broker" ? say.staleBroker : say.staleSilent, { since });

@@ -12,6 +12,7 @@
  * @property {(row: Row) => Cell} cell
  * @property {(row: Row) => string | number} sort
  * @property {boolean} [button]  its text can be pressed; `mark` says which one is
+ * @property {boolean} [long]    may be cut; its whole text is shown to who points at it
  * @property {boolean} [flash]   draws the eye to a change
  * @property {boolean} [moves]   its order changes by itself
  */
@@ -108,6 +109,7 @@ export class LiveTable {
       const wasShown = cell.shown;
       cell.shown = shown;
       if (cell.bdi.textContent !== text) cell.bdi.textContent = text;
+      if (column.long) cell.td.title = text;
       if (cell.td.dataset.tone !== tone) cell.td.dataset.tone = tone;
       if (note || cell.note) this.#annotate(cell, note);
       if (column.flash && wasShown) this.#flash(cell.td, tone);
@@ -116,9 +118,12 @@ export class LiveTable {
 
   /** @param {{td: HTMLElement, note: HTMLElement | null}} cell @param {string} note */
   #annotate(cell, note) {
-    cell.note ??= cell.td.appendChild(document.createElement("bdi"));
+    cell.note ??= cell.td.appendChild(document.createElement("span"));
     cell.note.className = "note";
-    cell.note.textContent = note;
+    // Its distance is the page's direction, its letters are its own.
+    const words = document.createElement("bdi");
+    words.textContent = cell.note.title = note;
+    cell.note.replaceChildren(words);
   }
 
   /** @param {Row} row */

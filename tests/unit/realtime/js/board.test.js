@@ -25,7 +25,7 @@ test("updates change what they name and nothing else", () => {
   assert.deepEqual(others, []);
   assert.deepEqual(account, {
     ...{ key: "Demo.One/7", server: "Demo.One", login: "7", label: "", currency: "USD" },
-    ...{ deployed: true, balance: 100, equity: 111, profit: 10, margin: 5, freeMargin: 105 },
+    ...{ deployed: true, simulated: false, balance: 100, equity: 111, profit: 10, margin: 5, freeMargin: 105 },
     ...{ positions: 1, orders: 0, atMs: Date.parse(LATER) },
   });
 });
