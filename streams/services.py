@@ -144,6 +144,7 @@ def publish(*, subject: str, message: object) -> None:
 
     Raises:
         BadSubject: `subject` is no concrete subject, or one of the server's own.
+        TooLarge: The message has more bytes than the server takes.
         BrokerError: It was not published, or a stream refused it.
     """
     if subjects.tokens(subject)[0].startswith(("$", "_")):

@@ -32,12 +32,18 @@ class Bus:
         self.publish([], within_s)
 
     def publish(self, messages: Sequence[Message], within_s: float) -> list[str]:
-        addressed = [(subjects.account(m.server, m.login, m.kind), m.payload) for m in messages]
+        # One that the server would not take must not hold up those of other accounts.
+        limit = self._link.max_payload
+        fitting = [m for m in messages if len(m.payload) <= limit]
+        addressed = [(subjects.account(m.server, m.login, m.kind), m.payload) for m in fitting]
         try:
             self._link.publish(addressed, within_s=within_s)
         except BrokerError as e:
             self._backoff.failed(str(e))
             raise BrokerAway(str(e)) from e
         self._backoff.worked()
-        log_confirmed(self.name, messages)
-        return [""] * len(messages)
+        log_confirmed(self.name, fitting)
+        return [
+            "" if len(m.payload) <= limit else f"{len(m.payload)} bytes, NATS takes {limit}"
+            for m in messages
+        ]

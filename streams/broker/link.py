@@ -19,11 +19,13 @@ import nats.js.errors
 from nats.aio.client import Client
 
 from streams.broker.connect import connect
-from streams.core.errors import ApiRefused, BrokerAway
+from streams.core.errors import ApiRefused, BrokerAway, TooLarge
 
 T = TypeVar("T")
 
 CALL_S = 5.0
+# What a server takes that was not configured otherwise.
+MAX_PAYLOAD = 1024 * 1024
 CONNECT_SHARE = 0.8
 
 
@@ -39,6 +41,12 @@ class Link:
         self._thread: threading.Thread | None = None
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
+
+    @property
+    def max_payload(self) -> int:
+        """The bytes of the largest message that the server takes, as far as it has told."""
+        client = self._client
+        return client.max_payload if client is not None else MAX_PAYLOAD
 
     def publish(self, messages: Iterable[tuple[str, bytes]], within_s: float = CALL_S) -> None:
         """
@@ -64,9 +72,12 @@ class Link:
         Raises:
             BrokerAway: No answer in time.
             ApiRefused: A stream captures the subject and refused the message.
+            TooLarge: More bytes than the server takes.
         """
 
         async def call(client: Client) -> bool:
+            if len(payload) > client.max_payload:
+                raise TooLarge(subject, len(payload), client.max_payload)
             # Asked first: a plain subscriber takes the message without answering, and waiting for
             # a stream's acknowledgement would then fail for a message that has arrived.
             query = msgspec.json.encode({"subject": subject})

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import nats as client
 import pytest
 
@@ -88,6 +89,17 @@ def test_each_message_is_one_of_nats_under_its_accounts_subject(nats_server):
             ("account.S.1.update", b"1"),
             ("account.Broker%2ELive%202.1.update", b"2"),
         ]
+
+
+def test_a_message_that_the_server_does_not_take_stops_no_other(nats_server):
+    large = msgspec.structs.replace(message(2), payload=bytes(1024 * 1024 + 1))
+    with opened(nats_server) as (bus, subscriber):
+        bus.check(5)
+
+        answers = bus.publish([message(1), large, message(3)], 5)
+
+        assert [bool(answer) for answer in answers] == [False, True, False]
+        assert [payload for _, payload in subscriber.wait_for(2)] == [b"1", b"3"]
 
 
 @pytest.mark.django_db(transaction=True)
