@@ -174,7 +174,9 @@ async def test_who_is_not_signed_in_is_told_so(web):
         assert b.frames == []
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://127.0.0.1:1", "http://[::1", "null", None]
+)
 async def test_a_foreign_origin_is_refused_even_with_a_session(web, origin):
     with pytest.raises(InvalidStatus) as refused:
         async with browser(web, origin=origin):
