@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from streams import services
-from streams.core.errors import BadSubject, BrokerError
+from streams.core.errors import BadSubject, BrokerError, TooLarge
 
 STARTED_AT = timezone.now()
 
@@ -34,7 +34,10 @@ class ContractCaller(BasePermission):
         if not settings.API_ANONYMOUS:
             return False
         origin = request.headers.get("Origin")
-        return origin is None or urlsplit(origin).netloc == request.get_host()
+        try:
+            return origin is None or urlsplit(origin).netloc == request.get_host()
+        except ValueError:  # "http://[" is no URL, and no place that we are at.
+            return False
 
 
 class ContractView(APIView):
@@ -88,6 +91,8 @@ class Publish(ContractView):
             return _refused(str(e), status.HTTP_400_BAD_REQUEST)
         except BadSubject as e:
             return _refused(f"subject: {e}", status.HTTP_400_BAD_REQUEST)
+        except TooLarge as e:
+            return _refused(f"message: {e}", status.HTTP_400_BAD_REQUEST)
         except BrokerError as e:
             return _refused(str(e), status.HTTP_503_SERVICE_UNAVAILABLE)
         return Response({"success": True})

@@ -111,6 +111,17 @@ def test_a_bad_publish_names_its_field(broker, client, body, field):
     assert field in answer.json()["error"]
 
 
+def test_a_message_larger_than_the_server_takes_is_a_bad_request(broker, client):
+    # It grows on its way: 1e9 is written as 1000000000.0.
+    numbers = b",".join([b"1e9"] * 200_000)
+    body = b'{"subject":"a.b","message":{"n":[%b]}}' % numbers
+
+    answer = publish(client, body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("message: ")
+
+
 @pytest.mark.parametrize(
     "body", [b"[" * 200_000, b'{"subject":NaN}', b"\xff\xfe", b"{", b"1" * 7000]
 )
@@ -154,12 +165,22 @@ def test_callers_who_may_not_are_refused(broker, client, settings):
         "/api/v1/publish", {"subject": "a.b", "message": "x"}, "application/json", **evil
     )
     null = client.get("/api/v1/status", HTTP_ORIGIN="null")
+    noise = client.get("/api/v1/status", HTTP_ORIGIN="http://[::1")
     settings.API_ANONYMOUS = False
     anonymous = client.get("/api/v1/status")
     client.force_login(User.objects.create_user("reader", password="x"))
     not_staff = client.get("/api/v1/status")
 
-    assert [r.status_code for r in (foreign, null, anonymous, not_staff)] == [403] * 4
+    assert [r.status_code for r in (foreign, null, noise, anonymous, not_staff)] == [403] * 5
+
+
+def test_a_body_over_the_limit_is_refused_unread(broker, client, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+
+    fits = publish(client, {"subject": "a.b", "message": "x"})
+    too_long = publish(client, {"subject": "a.b", "message": "x" * 100})
+
+    assert (fits.status_code, too_long.status_code) == (200, 413)
 
 
 def test_a_signed_in_browser_needs_its_csrf_token(broker):
