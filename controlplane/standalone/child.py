@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +41,7 @@ class Child:
 
     Attributes:
         name: Names its log file, too.
+        log_bytes: A log longer than this becomes NAME.log.1, and another one begins.
         restarts: How often it had to be started again.
     """
 
@@ -46,6 +49,7 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str]
     log_folder: Path
+    log_bytes: int = LOG_BYTES
     restarts: int = 0
     process: subprocess.Popen[bytes] | None = None
     _stopping: bool = field(default=False, init=False)
@@ -60,10 +64,7 @@ class Child:
             OSError: The program or its log file cannot be opened.
         """
         self._stopping = False
-        log = self.log_folder / f"{self.name}.log"
-        if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
-        with log.open("ab") as output:
+        with self._log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command lines
                 self.command,
                 env=dict(self.environment),
@@ -82,8 +83,9 @@ class Child:
             assert self.process is not None
             began = time.monotonic()
             # Looked at, not waited for: a waiting thread per child would use up the loop's pool.
-            while (code := self.process.poll()) is None:  # noqa: ASYNC110
+            while (code := self.process.poll()) is None:
                 await asyncio.sleep(LOOK_S)
+                self._shorten_log()
             if self.is_stopping():
                 return
             failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
@@ -96,6 +98,22 @@ class Child:
 
     def is_stopping(self) -> bool:
         return self._stopping
+
+    @property
+    def _log(self) -> Path:
+        return self.log_folder / f"{self.name}.log"
+
+    def _shorten_log(self) -> None:
+        """Begin the log anew when it is long. The program keeps its file open, and appends."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._log.stat().st_size <= self.log_bytes:
+                return
+            try:
+                shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+            except OSError as e:
+                # Dropped all the same: a full disk needs nothing more than that.
+                logger.warning("%s: its log is dropped, not kept: %s", self.name, e)
+            os.truncate(self._log, 0)
 
     def _starts_again(self) -> bool:
         try:
@@ -137,7 +155,7 @@ class Child:
 
     def last_lines(self, count: int = 5) -> str:
         try:
-            text = (self.log_folder / f"{self.name}.log").read_text(errors="replace")
+            text = self._log.read_text(errors="replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-count:])

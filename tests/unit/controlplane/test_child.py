@@ -12,10 +12,10 @@ from controlplane.standalone.child import Child
 
 
 @asynccontextmanager
-async def kept(log_folder):
+async def kept(log_folder, program="import signal; signal.pause()", **options):
     log_folder.mkdir()
-    command = [sys.executable, "-c", "import signal; signal.pause()"]
-    child = Child("sleeper", command, os.environ, log_folder)
+    command = [sys.executable, "-u", "-c", program]
+    child = Child("sleeper", command, os.environ, log_folder, **options)
     child.start()
     keeping = asyncio.create_task(child.keep())
     try:
@@ -53,3 +53,23 @@ async def test_a_child_that_cannot_be_started_is_tried_again_until_it_can(tmp_pa
 
         await until(lambda: child.pid is not None)
         assert child.restarts == 1
+
+
+CHATTY = """
+import os, time
+while True:
+    os.write(1, b"x" * 99 + b"\\n")
+    time.sleep(0.001)
+"""
+
+
+async def test_a_long_log_begins_anew_while_the_program_runs(tmp_path):
+    log = tmp_path / "log" / "sleeper.log"
+    told = log.with_suffix(".log.1")
+
+    async with kept(tmp_path / "log", CHATTY, log_bytes=10_000):
+        await until(told.exists)
+        await until(lambda: 0 < log.stat().st_size < told.stat().st_size)
+
+        # A hole would read as zeros.
+        assert set(log.read_bytes()) == set(b"x\n")
