@@ -9,6 +9,8 @@ from pathlib import Path
 
 SECRETS = "secrets.env"
 RUNNING = "running.env"
+# Bytes of chance in each.
+OWN_SECRETS = {"TICKPLANE_SECRET_KEY": 48, "TICKPLANE_NATS_PASSWORD": 24}
 
 
 class HomeUnusable(Exception):
@@ -61,17 +63,16 @@ def write(home: Path, name: str, values: Mapping[str, str]) -> None:
 
 def own_secrets(home: Path) -> dict[str, str]:
     """
-    Return this installation's secrets; made on first use, then kept.
+    Return this installation's secrets; each is made when it is missing, then kept.
 
     Raises:
         HomeUnusable: See `prepare` and `read`.
     """
-    if found := read(home, SECRETS):
+    found = read(home, SECRETS)
+    missing = {name: size for name, size in OWN_SECRETS.items() if not found.get(name)}
+    if not missing:
         return found
     prepare(home)
-    made = {
-        "TICKPLANE_SECRET_KEY": secrets.token_urlsafe(48),
-        "TICKPLANE_NATS_PASSWORD": secrets.token_urlsafe(24),
-    }
+    made = found | {name: secrets.token_urlsafe(size) for name, size in missing.items()}
     write(home, SECRETS, made)
     return made

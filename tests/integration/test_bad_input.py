@@ -95,6 +95,16 @@ def test_a_database_file_that_is_none_is_named(manage, tmp_path):
     assert "DATABASE_URL" in said
 
 
+@pytest.mark.parametrize("name", ["lock", "log/standalone.log", "log/nats.log", "nats/nats.conf"])
+def test_a_file_of_the_data_directory_that_is_a_folder_is_named(manage, tmp_path, name):
+    (tmp_path / "home" / name).mkdir(parents=True)
+
+    code, said = manage("standalone", "--port", "0", "--exit-after", "0")
+
+    assert (code, is_one_sentence(said)) == (2, True), said
+    assert name in said
+
+
 def test_a_taken_port_is_named(manage):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -93,6 +93,11 @@ class Command(BaseCommand):
                 report = asyncio.run(self.run(drawn, options, began_at))
         except (house.HouseUnusable, ports.PortTaken, outside.LetNobodyIn) as e:
             raise Refused(e) from e
+        except OSError as e:
+            if e.filename is None:
+                raise
+            # A file of the data directory that is a folder, or somebody else's.
+            raise Refused(f"{e.filename} cannot be used: {e.strerror}.") from e
         except (NotReady, BrokerError) as e:
             raise CommandError(str(e), returncode=1) from e
         if options.as_json:

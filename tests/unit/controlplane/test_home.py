@@ -31,3 +31,16 @@ def test_a_file_is_replaced_in_one_step(tmp_path):
 
     assert home.read(tmp_path, "x.env") == {"B": "2=3"}
     assert [path.name for path in tmp_path.iterdir()] == ["x.env"]
+
+
+@pytest.mark.parametrize("name", ["TICKPLANE_SECRET_KEY", "TICKPLANE_NATS_PASSWORD"])
+def test_a_secret_that_is_missing_is_made_and_the_others_are_kept(tmp_path, name):
+    before = home.own_secrets(tmp_path)
+    home.write(tmp_path, home.SECRETS, before | {name: ""})
+
+    after = home.own_secrets(tmp_path)
+
+    assert len(after[name]) > 30
+    assert after[name] != before[name]
+    assert [key for key in before if after[key] != before[key]] == [name]
+    assert home.own_secrets(tmp_path) == after
