@@ -25,7 +25,7 @@ LINK_FIELDS = ("silence_s", "reconnect_interval", "max_reconnect_attempts", "buf
 class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     list_display = (
         "name", "enabled", "condition", "state_since", "heard", "received_count",
-        "undecodable_count", "last_error",
+        "published_count", "undecodable_count", "last_error",
     )  # fmt: skip
     list_filter = ("enabled", "state", "venue", "is_demo")
     search_fields = ("name", "endpoint")
