@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +47,13 @@ class System:
 
     Args:
         began_at: Unix time at which the operator's command began, set-up included.
-        demo: Whether the simulated exchange runs, and data is therefore expected to flow.
+        demo: Whether the simulated exchange runs.
     """
 
     def __init__(
         self, plan: Plan, environment: Mapping[str, str], *, began_at: float, demo: bool
     ) -> None:
         self._plan = plan
-        self._demo = demo
         self._began_at = began_at
         self._probe = Probe()
         self._nats = nats_child(plan, environment) if plan.nats_configuration else None
@@ -85,9 +84,12 @@ class System:
             url = self._plan.web_url
             self._probe.watch_browser_socket(f"ws{url[4:]}/ws/", url, origin_cookie)
 
-    async def until_ready(self) -> None:
+    async def until_ready(self, expected: Collection[str]) -> None:
         """
         Wait until the page answers and data has been received from every side that has any.
+
+        Args:
+            expected: Those sides, of `market` and `account`.
 
         Raises:
             NotReady: Names the part that is missing.
@@ -96,11 +98,12 @@ class System:
         by_name = {child.name: child for child in self._others}
         counts = self._probe.counts
         await self._until("the web server", by_name["web"], self._web_answers)
-        if self._demo:
+        if "market" in expected:
             await self._until("market data", by_name["pipeline"], lambda: counts["market"] > 0)
+        if "account" in expected:
             await self._until("account data", by_name["worker"], lambda: counts["account"] > 0)
-            if self._probe.watches_a_browser_socket:
-                await self._until("the WebSocket", by_name["web"], lambda: counts["frames"] > 0)
+        if expected and self._probe.watches_a_browser_socket:
+            await self._until("the WebSocket", by_name["web"], lambda: counts["frames"] > 0)
         self.ready_s = time.time() - self._began_at
 
     async def watch(self, for_s: float | None) -> Report:

@@ -154,3 +154,15 @@ def test_it_starts_whatever_host_names_browsers_are_allowed_to_use(tmp_path, hos
 
     assert system.url == f"http://127.0.0.1:{system.port}"
     system.stop()
+
+
+def test_a_demo_that_was_never_made_or_was_stopped_is_not_waited_for(tmp_path):
+    without = Tickplane(tmp_path, "--no-demo")
+    without.start()
+    without.stop()
+    system = Tickplane(tmp_path)
+
+    system.start()
+
+    assert system.running_values()["WEB_URL"]
+    system.stop()

@@ -112,12 +112,13 @@ class Command(BaseCommand):
             try:
                 user, password = await sync_to_async(declare)(drawn, demo=options.demo)
                 cookie = await sync_to_async(probe_cookie)(user) if options.as_json else ""
+                expected = await sync_to_async(flowing)() if options.demo else set()
             except (DatabaseTrouble, MigrationSchemaMissing) as e:
                 # Drivers explain themselves in several lines.
                 why = " ".join(str(e).split()).rstrip(".?")
                 raise Refused(f"the database (DATABASE_URL) cannot be used: {why}.") from e
             system.start_others(cookie)
-            await system.until_ready()
+            await system.until_ready(expected)
             link = drawn.web_url + invitation.path(user)
             announce(drawn, link)
             # A script reads standard output; what a person must see goes beside it.
@@ -206,6 +207,17 @@ def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
     streams.services.link().close()
     connection.close()
     return user, password
+
+
+def flowing() -> set[str]:
+    """Return the sides that will bring data; an operator may have stopped or deleted the demo's."""
+    found = set()
+    if pipeline.services.has_demo_source():
+        found.add("market")
+    if accounts.services.tick(now=timezone.now()):
+        found.add("account")
+    connection.close()
+    return found
 
 
 def probe_cookie(user: User) -> str:
