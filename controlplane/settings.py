@@ -6,6 +6,7 @@ import os
 from collections import ChainMap
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import django_stubs_ext
 
@@ -148,10 +149,9 @@ STORAGES = {
 }
 
 # The database
-DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{HOME / 'tickplane.sqlite3'}")
-DATABASES: dict[str, Any] = {
-    "default": env.database("DATABASE_URL", f"sqlite:///{HOME / 'tickplane.sqlite3'}")
-}
+_SQLITE_URL = f"sqlite:///{quote(str(HOME / 'tickplane.sqlite3'))}"
+DATABASE_URL = env.text("DATABASE_URL", _SQLITE_URL)
+DATABASES: dict[str, Any] = {"default": env.database("DATABASE_URL", _SQLITE_URL)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: a transaction that will write waits at its beginning, where waiting is allowed,
     # instead of failing with "database is locked" in its middle.

@@ -166,3 +166,14 @@ def test_a_demo_that_was_never_made_or_was_stopped_is_not_waited_for(tmp_path):
 
     assert system.running_values()["WEB_URL"]
     system.stop()
+
+
+def test_the_data_directory_may_have_any_name(tmp_path):
+    system = Tickplane(tmp_path, "--no-demo")
+    system.home = tmp_path / "50%25 größe #1?"
+
+    system.start()
+
+    assert (system.home / "tickplane.sqlite3").exists()
+    assert (system.home / "nats" / "jetstream").is_dir()
+    system.stop()
