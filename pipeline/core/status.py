@@ -58,6 +58,7 @@ class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
     resent: int = 0
     refused: int = 0
+    rejected: int = 0
     in_flight: int = 0
     waiting: int = 0
 

@@ -38,6 +38,10 @@ BACKOFF_S = 0.1
 BACKOFF_CAP_S = 2.0
 SAY_AGAIN_S = 10.0
 
+# A message larger than the stream's own limit. Asking again cannot help, and while it is asked
+# nothing behind it is stored: that one is given up, counted and named.
+REFUSED_FOR_GOOD = frozenset({10054})
+
 
 class Counters(msgspec.Struct, frozen=True):
     """
@@ -46,6 +50,7 @@ class Counters(msgspec.Struct, frozen=True):
         duplicates: Of those, the ones the stream had already.
         resent: Times a record was written again.
         refused: Error answers; each of these records is still kept and tried again.
+        rejected: Records that the stream will never take. They are lost, and logged.
         in_flight: Written and not yet acknowledged. waiting: Not yet written.
     """
 
@@ -54,6 +59,7 @@ class Counters(msgspec.Struct, frozen=True):
     duplicates: int = 0
     resent: int = 0
     refused: int = 0
+    rejected: int = 0
     in_flight: int = 0
     waiting: int = 0
 
@@ -131,7 +137,7 @@ class Publisher:
         self._say_refused_s = 0.0
 
         self._submitted = self._acknowledged = self._duplicates = 0
-        self._resent = self._refused = 0
+        self._resent = self._refused = self._rejected = 0
 
     def submit(self, subject: str, payload: bytes, msg_id: str) -> bool:
         """
@@ -183,6 +189,7 @@ class Publisher:
             duplicates=self._duplicates,
             resent=self._resent,
             refused=self._refused,
+            rejected=self._rejected,
             in_flight=len(self._in_flight),
             waiting=len(self._waiting),
         )
@@ -306,19 +313,33 @@ class Publisher:
         except (msgspec.MsgspecError, UnicodeDecodeError) as e:
             self._note_refusal(f"an answer that is no acknowledgement: {e}")
             return
-        if answer.error is not None:
+        if answer.error is None:
+            self._acknowledged += 1
+            self._duplicates += answer.duplicate
+        elif answer.error.err_code in REFUSED_FOR_GOOD:
+            self._reject(record, answer.error)
+        else:
             self._note_refusal(f"{answer.error.description} ({answer.error.err_code})")
             return
+        self._forget(record)
+
+    def _forget(self, record: _Record) -> None:
         del self._in_flight[record.number]
         self._bytes -= len(record.wire)
-        self._acknowledged += 1
-        self._duplicates += answer.duplicate
         self._make_room()
         if self._waiting:
             self._stir()
         elif not self._in_flight:
             self._settled.set()
             self._stir()
+
+    def _reject(self, record: _Record, refusal: _Refusal) -> None:
+        self._rejected += 1
+        subject = record.wire.split(b" ", 2)[1].decode()
+        logger.error(
+            "publisher: lost for good, the stream does not take it: %s: %s (%d)",
+            subject, refusal.description, refusal.err_code,
+        )  # fmt: skip
 
     def _note_refusal(self, reason: str) -> None:
         self._refused += 1

@@ -134,6 +134,19 @@ async def test_a_full_stream_is_waited_for(own_nats):
         assert await stored(client) == [5, 6, 7]
 
 
+async def test_a_record_that_no_stream_will_ever_take_holds_up_no_other(own_nats):
+    async with running(own_nats) as (client, publisher):
+        await make_stream(client, max_msg_size=100)
+        publisher.submit(SUBJECT, b"7" * 200, "too-large")
+
+        await publish(publisher, range(50))
+
+        assert await publisher.drain(20)
+        assert await stored(client) == list(range(50))
+        counters = publisher.counters()
+        assert (counters.rejected, counters.acknowledged) == (1, 50)
+
+
 async def test_a_full_buffer_says_so_and_has_room_again_later(own_nats):
     async with running(own_nats, window=10, max_waiting=20) as (client, publisher):
         await make_stream(client)
