@@ -63,6 +63,7 @@ class TopicConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
+        self._writer = self._start(self._write())
         if not self.user.is_authenticated:
             # After accept: a browser cannot see why a handshake was refused.
             await self.close(CLOSE_SIGN_IN, "sign in first")
@@ -72,7 +73,6 @@ class TopicConsumer(AsyncWebsocketConsumer):
         )
         self.deliver(hello)
         self.hub.join(self)
-        self._writer = self._start(self._write())
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:

@@ -14,6 +14,10 @@ from streams.core.proto.market_pb2 import Aggressor, OrderBook, Ticker, Trade
 KINDS: dict[str, type[Message]] = {"trade": Trade, "ticker": Ticker, "orderbook": OrderBook}
 
 
+# A later schema may know more of them.
+AGGRESSORS = {number: name.removeprefix("AGGRESSOR_").lower() for name, number in Aggressor.items()}
+
+
 class Undecodable(ValueError):
     """The payload is not the protobuf message that its subject promises."""
 
@@ -66,7 +70,7 @@ def readable(subject: str, payload: bytes) -> dict[str, Any]:
                 "tradeMs": message.trade_ns // 1_000_000,
                 "price": decimal(message.price, p),
                 "quantity": decimal(message.quantity, q),
-                "aggressor": Aggressor.Name(message.aggressor).removeprefix("AGGRESSOR_").lower(),
+                "aggressor": AGGRESSORS.get(message.aggressor, "unknown"),
             }
         case Ticker():
             return common | {

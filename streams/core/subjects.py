@@ -13,8 +13,9 @@ may hold any character: those that NATS gives a meaning are percent-escaped (`.`
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 from urllib.parse import unquote
 
 from streams.core.errors import BadSubject
@@ -85,6 +86,35 @@ def matches(pattern: str, subject: str) -> bool:
 def covers(pattern: str, narrower: str) -> bool:
     """Return whether every subject that `narrower` matches is matched by `pattern` too."""
     return _covers(pattern.split("."), narrower.split("."))
+
+
+_Node: TypeAlias = "dict[str, _Node]"
+# No token is empty.
+_END = ""
+
+
+class Patterns:
+    """
+    Many patterns at once: a subject is matched token by token down one tree, and not pattern by
+    pattern.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._root: _Node = {}
+        for pattern in patterns:
+            node = self._root
+            for token in pattern.split("."):
+                node = node.setdefault(token, {})
+            node[_END] = {}
+
+    def match(self, subject: str) -> bool:
+        """Return whether any of the patterns matches a concrete subject."""
+        nodes = [self._root]
+        for token in subject.split("."):
+            if any(">" in node for node in nodes):
+                return True
+            nodes = [node[key] for node in nodes for key in (token, "*") if key in node]
+        return any(_END in node for node in nodes)
 
 
 def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:

@@ -36,6 +36,12 @@ def test_a_trade_reads_as_text_and_milliseconds():
     assert (shown["tradeId"], shown["aggressor"]) == ("77", "seller")
 
 
+def test_an_aggressor_of_a_later_schema_is_unknown():
+    later = Trade(symbol="X").SerializeToString() + b"\x60\x07"  # field 12, value 7
+
+    assert market.readable(SUBJECT + "trade", later)["aggressor"] == "unknown"
+
+
 def test_a_venue_that_gives_no_time_shows_none():
     shown = market.readable(SUBJECT + "ticker", Ticker(symbol="X", last_seq=3).SerializeToString())
 

@@ -62,6 +62,13 @@ def test_matching_follows_nats(pattern, subject, expected):
     assert subjects.matches(pattern, subject) is expected
 
 
+@given(st.lists(patterns, max_size=6), concrete)
+def test_many_patterns_at_once_match_what_each_of_them_matches(many, subject):
+    expected = any(subjects.matches(pattern, subject) for pattern in many)
+
+    assert subjects.Patterns(many).match(subject) is expected
+
+
 @given(patterns, patterns, concrete)
 def test_what_a_narrower_pattern_matches_the_wider_one_matches_too(wide, narrow, subject):
     if subjects.covers(wide, narrow) and subjects.matches(narrow, subject):
