@@ -111,6 +111,10 @@ class Rabbit:
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
                 self._loop, self._pid = _Loop(self._url, self._queue), os.getpid()
+            elif not self._loop.is_alive():
+                # A bug ended its thread. What it had in hand is in doubt.
+                self._loop = _Loop(self._url, self._queue)
+                self._loop.lost_at = datetime.now(UTC)
             return self._loop
 
 
@@ -192,6 +196,9 @@ class _Loop:
             raise BrokerAway(f"RabbitMQ accepts nothing now: {self._blocked}")
         if len(self._waiting) >= WINDOW:
             raise BrokerAway(f"RabbitMQ owes {len(self._waiting)} confirms")
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def close(self) -> None:
         self._closing = True

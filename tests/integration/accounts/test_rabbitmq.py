@@ -89,6 +89,18 @@ def test_a_consumer_that_declares_the_queue_of_the_contract_is_welcome(rabbit, c
     assert len(drained(channel)) == 1
 
 
+def test_a_thread_that_a_bug_ended_is_replaced_and_its_messages_are_in_doubt(rabbit):
+    rabbit.publish([message(1)], 10)
+    ended = rabbit._loop
+
+    ended._ioloop.add_callback_threadsafe(lambda: 1 / 0)
+    ended._thread.join(10)
+
+    assert not ended.is_alive()
+    assert rabbit.publish([message(2)], 10) == [""]
+    assert rabbit.lost_at() is not None
+
+
 def test_messages_are_persistent_json_with_a_time_and_an_identity(rabbit, channel):
     rabbit.publish([message(1)], 10)
 
