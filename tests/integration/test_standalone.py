@@ -177,3 +177,23 @@ def test_the_data_directory_may_have_any_name(tmp_path):
     assert (system.home / "tickplane.sqlite3").exists()
     assert (system.home / "nats" / "jetstream").is_dir()
     system.stop()
+
+
+def test_the_password_is_shown_although_the_first_start_was_interrupted(tmp_path):
+    system = Tickplane(tmp_path)
+    process = subprocess.Popen(
+        system.command(),
+        cwd=system.cwd,
+        env=system.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until((system.home / "log" / "web.log").exists, 30, "the web server is started")
+
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=30)
+
+    assert "stopped before it was ready" in told
+    assert "Password" in told
+    assert members(system.home) == set()

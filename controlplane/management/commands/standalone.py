@@ -20,7 +20,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseTrouble
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.utils import timezone
 from django.utils.crypto import get_random_string
@@ -117,12 +117,17 @@ class Command(BaseCommand):
                 # Drivers explain themselves in several lines.
                 why = " ".join(str(e).split()).rstrip(".?")
                 raise Refused(f"the database (DATABASE_URL) cannot be used: {why}.") from e
-            system.start_others(cookie)
-            await system.until_ready(expected)
-            link = drawn.web_url + invitation.path(user)
-            announce(drawn, link)
             # A script reads standard output; what a person must see goes beside it.
             out = self.stderr if options.as_json else self.stdout
+            try:
+                system.start_others(cookie)
+                await system.until_ready(expected)
+            except NotReady:
+                if password:  # It is made once: the next start could not show it.
+                    out.write(password_line(password), style_func=str)
+                raise
+            link = drawn.web_url + invitation.path(user)
+            announce(drawn, link)
             out.write(banner(drawn, system.ready_s, link, password), style_func=str)
             return await system.watch(options.exit_after_s)
         finally:
@@ -192,7 +197,18 @@ def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
     """
     call_command("migrate", interactive=False, verbosity=0)
     settings.NATS_URL, settings.NATS_MONITOR_URL = drawn.nats_url, drawn.monitor_url
-    streams.services.keep_streams(now=timezone.now())
+    try:
+        streams.services.keep_streams(now=timezone.now())
+    finally:
+        streams.services.link().close()
+    with transaction.atomic():  # A start that is killed in between makes all of it next time.
+        found = people_and_demo(drawn, demo=demo)
+    connection.close()
+    return found
+
+
+def people_and_demo(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
+    """Return an administrator, and the password when this call made it; the demo on first start."""
     user = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
     password = ""
     if user is None:
@@ -204,8 +220,6 @@ def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
     elif demo:
         # The simulated exchange may have another port than last time.
         pipeline.services.move_demo_source(endpoint=drawn.exchange_url)
-    streams.services.link().close()
-    connection.close()
     return user, password
 
 
@@ -257,9 +271,7 @@ def banner(drawn: plan.Plan, ready_s: float, link: str, password: str) -> str:
         _("  Admin      %(url)s/admin/") % {"url": drawn.web_url},
     ]
     if password:
-        lines.append(
-            _("  Password   admin / %(password)s   (shown this once)") % {"password": password}
-        )
+        lines.append(password_line(password))
     lines += [
         _("  Servers    %(database)s · NATS %(monitor)s · %(rabbit)s")
         % {
@@ -271,3 +283,7 @@ def banner(drawn: plan.Plan, ready_s: float, link: str, password: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def password_line(password: str) -> str:
+    return _("  Password   admin / %(password)s   (shown this once)") % {"password": password}
