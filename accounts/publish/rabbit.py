@@ -111,10 +111,6 @@ class Rabbit:
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
                 self._loop, self._pid = _Loop(self._url, self._queue), os.getpid()
-            elif not self._loop.is_alive():
-                # A bug ended its thread. What it had in hand is in doubt.
-                self._loop = _Loop(self._url, self._queue)
-                self._loop.lost_at = datetime.now(UTC)
             return self._loop
 
 
@@ -197,9 +193,6 @@ class _Loop:
         if len(self._waiting) >= WINDOW:
             raise BrokerAway(f"RabbitMQ owes {len(self._waiting)} confirms")
 
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
     def close(self) -> None:
         self._closing = True
         self._ioloop.add_callback_threadsafe(self._do_close)
@@ -207,15 +200,29 @@ class _Loop:
 
     def _run(self) -> None:
         try:
-            self._ioloop.start()
-        except Exception:
-            # Never in silence: everybody would wait for a thread that is gone.
-            logger.exception("rabbitmq: the connection's thread ended")
-            self._ready = False
-            self._trouble = BrokerAway("RabbitMQ's thread ended; see the log")
-            self._settled.set()
+            while not self._runs_to_its_end():
+                self._begin_anew()
         finally:
             self._ioloop.close()
+
+    def _runs_to_its_end(self) -> bool:
+        try:
+            self._ioloop.start()
+        except Exception:
+            # A bug in one callback. Never in silence, and never the end: everybody would wait for
+            # a thread that is gone.
+            logger.exception("rabbitmq: an internal error; the link begins anew")
+            return False
+        return True
+
+    def _begin_anew(self) -> None:
+        self._ready = False
+        self._trouble = self._verdict = BrokerAway("an internal error; see the log")
+        self._settled.set()
+        if self._connection and self._connection.is_open:
+            self._connection.close()  # `_on_end` does the rest.
+        elif self._connection is None or self._connection.is_closed:
+            self._ioloop.call_later(RECONNECT_S, self._do_connect)
 
     def _do_connect(self) -> None:
         if self._closing:
