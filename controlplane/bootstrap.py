@@ -131,11 +131,11 @@ def npm() -> tuple[str | Path, ...]:
     return (wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 
-def prepare_front_end() -> None:
-    """Copy the locked JavaScript into the static files."""
+def prepare_front_end(*, dev: bool) -> None:
+    """Copy the locked JavaScript into the static files; leave what tests need in node_modules."""
     made_from = digest(ROOT / "package.json", ROOT / "package-lock.json")
-    stamp = VENDOR / ".made-from"
-    if is_current(stamp, made_from):
+    stamp, tools = VENDOR / ".made-from", ROOT / "node_modules" / ".made-from"
+    if is_current(stamp, made_from) and (not dev or is_current(tools, made_from)):
         return
     say("fetching the front end …")
     command = npm()
@@ -143,11 +143,14 @@ def prepare_front_end() -> None:
     path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])
     run(
         "npm ci", *command, "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+        *([] if dev else ["--omit=dev"]),
         env={"PATH": path},
     )  # fmt: skip
     VENDOR.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "node_modules" / CHART, VENDOR / "lightweight-charts.mjs")
     stamp.write_text(made_from, encoding="ascii")
+    if dev:
+        tools.write_text(made_from, encoding="ascii")
 
 
 def prepare(*, dev: bool) -> None:
@@ -160,7 +163,7 @@ def prepare(*, dev: bool) -> None:
             f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}"
         )
     prepare_packages(dev=dev)
-    prepare_front_end()
+    prepare_front_end(dev=dev)
 
 
 def main(arguments: list[str]) -> int:

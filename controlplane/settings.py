@@ -186,26 +186,32 @@ CHANNEL_LAYERS: dict[str, Any] = {
 
 # Celery
 _QUEUE_FOLDER = HOME / "celery" / "queue"
-CELERY_BROKER_URL = RABBITMQ_URL or "filesystem://localhost"
-CELERY_BROKER_TRANSPORT = None if RABBITMQ_URL else "controlplane.filebroker:Transport"
+CELERY_BROKER_URL = (
+    env.url("CELERY_BROKER_URL", ("amqp", "amqps", "redis", "rediss", "filesystem"))
+    or RABBITMQ_URL
+    or "filesystem://localhost"
+)
+_ON_FILES = CELERY_BROKER_URL.startswith("filesystem:")
+CELERY_BROKER_TRANSPORT = "controlplane.filebroker:Transport" if _ON_FILES else None
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    {}
-    if RABBITMQ_URL
-    else {
+    {
         "data_folder_in": str(_QUEUE_FOLDER),
         "data_folder_out": str(_QUEUE_FOLDER),
         "control_folder": str(HOME / "celery" / "control"),
         "polling_interval": 0.1,
     }
+    if _ON_FILES
+    else {}
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # For ever; the default gives up after a hundred.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(RABBITMQ_URL)
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not _ON_FILES
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celery" / "schedule")
 # A tick that waited longer than its own period is stale: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
