@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 SECRETS = "secrets.env"
 RUNNING = "running.env"
+LOCK = "lock"
 # Bytes of chance in each.
 OWN_SECRETS = {"TICKPLANE_SECRET_KEY": 48, "TICKPLANE_NATS_PASSWORD": 24}
 
@@ -49,6 +51,30 @@ def read(home: Path, name: str) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as e:
         raise HomeUnusable(f"{home / name} cannot be read: {e}.") from e
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def running(home: Path) -> dict[str, str]:
+    """
+    Return what a running `standalone` wrote about itself; nothing when none runs.
+
+    One that was killed leaves its file behind: it must not send the next command to servers that
+    are gone, or to somebody else's on the same port.
+
+    Raises:
+        HomeUnusable: See `read`.
+    """
+    return read(home, RUNNING) if _is_held(home / LOCK) else {}
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def write(home: Path, name: str, values: Mapping[str, str]) -> None:

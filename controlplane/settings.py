@@ -24,7 +24,7 @@ try:
     env = Environment(
         ChainMap(
             dict(os.environ),
-            home.read(HOME, home.RUNNING),
+            home.running(HOME),
             {} if os.environ.get("TICKPLANE_SECRET_KEY") else home.own_secrets(HOME),
         )
     )

@@ -26,5 +26,5 @@ class Command(BaseCommand):
                 _("There is no active user %(name)s.") % {"name": options["username"]}, returncode=2
             )
         # Only a running `standalone` knows its own address; elsewhere the path is enough.
-        address = home.read(settings.HOME, home.RUNNING).get("WEB_URL", "")
+        address = home.running(settings.HOME).get("WEB_URL", "")
         self.stdout.write(address + invitation.path(user))

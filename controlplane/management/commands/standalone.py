@@ -255,6 +255,9 @@ def announce(drawn: plan.Plan, sign_in_url: str) -> None:
             "SIGN_IN_URL": sign_in_url,
             "NATS_URL": drawn.nats_url,
             "NATS_MONITOR_URL": drawn.monitor_url,
+            "DATABASE_URL": settings.DATABASE_URL,
+            "RABBITMQ_URL": settings.RABBITMQ_URL,
+            "REDIS_URL": settings.REDIS_URL,
         },
     )
 

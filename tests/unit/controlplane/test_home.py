@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
 
 from controlplane import home
+from controlplane.standalone import house
 
 
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path):
@@ -31,6 +33,32 @@ def test_a_file_is_replaced_in_one_step(tmp_path):
 
     assert home.read(tmp_path, "x.env") == {"B": "2=3"}
     assert [path.name for path in tmp_path.iterdir()] == ["x.env"]
+
+
+def test_a_running_instance_is_believed_and_a_killed_one_is_not(tmp_path):
+    house.prepare(tmp_path)
+    said = {"NATS_URL": "nats://127.0.0.1:1", "DATABASE_URL": "postgres://u:p=q@h/d?x=y"}
+
+    with house.only_one(tmp_path):
+        home.write(tmp_path, home.RUNNING, said)
+        while_it_runs = home.running(tmp_path)
+    after_it_was_killed = home.running(tmp_path)
+    with house.only_one(tmp_path):
+        after_the_next_start = home.read(tmp_path, home.RUNNING)
+
+    assert while_it_runs == said
+    assert after_it_was_killed == after_the_next_start == {}
+
+
+def test_a_data_directory_serves_one_at_a_time(tmp_path):
+    house.prepare(tmp_path)
+
+    with (
+        house.only_one(tmp_path),
+        pytest.raises(house.HouseUnusable, match=str(os.getpid())),
+        house.only_one(tmp_path),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("name", ["TICKPLANE_SECRET_KEY", "TICKPLANE_NATS_PASSWORD"])
