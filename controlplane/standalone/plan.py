@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,12 +43,14 @@ class Plan:
 
     Attributes:
         nats_configuration: Text for the embedded server; empty when an outside one is used.
+        nats_name: What the embedded server calls itself; empty when an outside one is used.
         exchange_url: Where the simulated exchange listens, as `ws://host:port`.
     """
 
     given: Given
     nats_url: str
     monitor_url: str
+    nats_name: str
     nats_port: int
     nats_configuration: str
     exchange_port: int
@@ -85,12 +88,12 @@ def draw(given: Given) -> Plan:
     exchange_port = picker.near(EXCHANGE_PORT)
     if given.nats_url:
         monitor = given.monitor_url or f"http://{urlsplit(given.nats_url).hostname}:{MONITOR_PORT}"
-        return Plan(given, given.nats_url, monitor, 0, "", exchange_port, "")
+        return Plan(given, given.nats_url, monitor, "", 0, "", exchange_port, "")
     port, monitor_port = picker.near(NATS_PORT), picker.near(MONITOR_PORT)
-    folder = given.home / "nats"
+    folder, name = given.home / "nats", f"tickplane-{os.getpid()}"
     configuration = render(
         ServerConfiguration(
-            name="tickplane",
+            name=name,
             port=port,
             monitor_port=monitor_port,
             store_folder=str(folder / "jetstream"),
@@ -104,6 +107,7 @@ def draw(given: Given) -> Plan:
         given,
         url,
         f"http://127.0.0.1:{monitor_port}",
+        name,
         port,
         configuration,
         exchange_port,

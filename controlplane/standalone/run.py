@@ -75,7 +75,10 @@ class System:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(folder / "nats.conf", self._plan.nats_configuration)
             self._start(self._nats)
-        await self._until("NATS", self._nats, self._broker_is_ready)
+            what = "nats-server"
+        else:
+            what = "NATS's monitoring port (NATS_MONITOR_URL)"
+        await self._until(what, self._nats, self._broker_is_ready)
 
     def start_others(self, origin_cookie: str) -> None:
         for child in self._others:
@@ -106,17 +109,18 @@ class System:
             await self._until("the WebSocket", by_name["web"], lambda: counts["frames"] > 0)
         self.ready_s = time.time() - self._began_at
 
-    async def watch(self, for_s: float | None) -> Report:
-        """Run for so many seconds, or until told to stop; return what was received meanwhile."""
+    async def watch(self, for_s: float | None) -> None:
+        """Run for so many seconds, or until told to stop."""
+        # What nobody is told need not be received: a busy exchange would cost a core for it.
+        await self._probe.close()
+        await self._stopped_or_over(for_s)
+
+    async def measure(self, for_s: float | None) -> Report:
+        """Run like `watch`; return what was received meanwhile."""
         before = Counter(self._probe.counts)
         measuring = asyncio.create_task(self._measure())
-        try:
-            async with asyncio.timeout(for_s):
-                await self.stopped.wait()
-        except TimeoutError:
-            pass
-        finally:
-            measuring.cancel()
+        await self._stopped_or_over(for_s)
+        measuring.cancel()
         seen = self._probe.counts - before
         return Report(
             ready_s=round(self.ready_s, 2),
@@ -160,11 +164,25 @@ class System:
                 raise NotReady(f"{what} did not come up in {READY_S:.0f} s.{tail}")
             await asyncio.sleep(LOOK_S)
 
-    def _broker_is_ready(self) -> bool:
+    async def _stopped_or_over(self, for_s: float | None) -> None:
         try:
-            return server.monitor(self._plan.monitor_url, "/healthz").get("status") == "ok"
+            async with asyncio.timeout(for_s):
+                await self.stopped.wait()
+        except TimeoutError:
+            return
+
+    def _broker_is_ready(self) -> bool:
+        monitor_url = self._plan.monitor_url
+        try:
+            if server.monitor(monitor_url, "/healthz").get("status") != "ok":
+                return False
+            name = server.monitor(monitor_url, "/varz").get("server_name")
         except BrokerAway:
             return False
+        if self._nats is not None and name != self._plan.nats_name:
+            # Its ports were free when they were chosen.
+            raise NotReady("another server took NATS's ports in the same moment; start again.")
+        return True
 
     def _web_answers(self) -> bool:
         try:

@@ -100,18 +100,19 @@ class Command(BaseCommand):
             raise Refused(f"{e.filename} cannot be used: {e.strerror}.") from e
         except (NotReady, BrokerError) as e:
             raise CommandError(str(e), returncode=1) from e
-        if options.as_json:
+        if report is not None:
             self.stdout.write(msgspec.json.encode(asdict(report)).decode())
 
-    async def run(self, drawn: plan.Plan, options: Options, began_at: float) -> Report:
+    async def run(self, drawn: plan.Plan, options: Options, began_at: float) -> Report | None:
         environment = plan.child_environment(drawn, os.environ)
         system = System(drawn, environment, began_at=began_at, demo=options.demo)
         system.listen_to_signals()
+        session = SessionStore()
         try:
             await system.start_broker()
             try:
                 user, password = await sync_to_async(declare)(drawn, demo=options.demo)
-                cookie = await sync_to_async(probe_cookie)(user) if options.as_json else ""
+                cookie = await sync_to_async(probe_cookie)(session, user) if options.as_json else ""
                 expected = await sync_to_async(flowing)() if options.demo else set()
             except (DatabaseTrouble, MigrationSchemaMissing) as e:
                 # Drivers explain themselves in several lines.
@@ -129,9 +130,14 @@ class Command(BaseCommand):
             link = drawn.web_url + invitation.path(user)
             announce(drawn, link)
             out.write(banner(drawn, system.ready_s, link, password), style_func=str)
-            return await system.watch(options.exit_after_s)
+            if options.as_json:
+                return await system.measure(options.exit_after_s)
+            await system.watch(options.exit_after_s)
+            return None
         finally:
             await system.stop()
+            if session.session_key:
+                await sync_to_async(session.delete)()
             (drawn.given.home / home.RUNNING).unlink(missing_ok=True)
 
 
@@ -234,9 +240,8 @@ def flowing() -> set[str]:
     return found
 
 
-def probe_cookie(user: User) -> str:
-    """Return the cookie of a session for the probe; it does not count as a sign-in."""
-    session = SessionStore()
+def probe_cookie(session: SessionStore, user: User) -> str:
+    """Create the probe's session and return its cookie; it does not count as a sign-in."""
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
