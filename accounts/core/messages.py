@@ -165,5 +165,6 @@ def _money(amount: Decimal, state: AccountState) -> Decimal:
 
 
 def _plain(number: Decimal) -> Decimal:
-    # 1E+4 is JSON, but no consumer of prices expects it.
+    # 1E+4 is JSON, but no consumer of prices expects it. (Below 10**-6 the encoder writes an
+    # exponent of its own accord.)
     return Decimal(format(number, "f"))

@@ -73,7 +73,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 # A Ctrl-C in the terminal reaches the parent alone; it stops the rest in order.
                 start_new_session=True,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - one thread, and no lock is taken
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock another thread may hold
             )
 
     async def keep(self) -> None:

@@ -21,7 +21,7 @@ def is_free(host: str, port: int) -> bool:
         try:
             probe.bind((host, port))
         except OSError as e:
-            if e.errno in (errno.EADDRINUSE, errno.EACCES):
+            if e.errno == errno.EADDRINUSE:
                 return False
             raise
         # A listener with SO_REUSEADDR lets a second one bind; only listening tells.
