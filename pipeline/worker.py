@@ -155,10 +155,9 @@ class Worker:
     def _status(self) -> WorkerStatus:
         publisher = PublisherStatus()
         if self._client is not None and self._publisher is not None:
-            publisher = msgspec.convert(
-                msgspec.structs.asdict(self._publisher.counters())
-                | {"connected": self._client.is_connected},
-                PublisherStatus,
+            publisher = PublisherStatus(
+                connected=self._client.is_connected,
+                **msgspec.structs.asdict(self._publisher.counters()),
             )
         return WorkerStatus(
             sources=self._supervisor.statuses() if self._supervisor else (),

@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from streams.core.counters import PublishCounters
+
 
 class State(enum.Enum):
     """
@@ -49,18 +51,10 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_message_ns: int = 0
 
 
-class PublisherStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """See `streams.broker.publisher.Counters`."""
+class PublisherStatus(PublishCounters, frozen=True, kw_only=True):
+    """A worker's publisher: what it counted, and whether it has a link to NATS now."""
 
     connected: bool = False
-    submitted: int = 0
-    acknowledged: int = 0
-    duplicates: int = 0
-    resent: int = 0
-    refused: int = 0
-    rejected: int = 0
-    in_flight: int = 0
-    waiting: int = 0
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):

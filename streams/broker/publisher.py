@@ -23,6 +23,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from streams.core import subjects
+from streams.core.counters import PublishCounters
 from streams.core.errors import BadSubject, BrokerAway, TooLarge
 
 logger = logging.getLogger(__name__)
@@ -41,27 +42,6 @@ SAY_AGAIN_S = 10.0
 # A message larger than the stream's own limit. Asking again cannot help, and while it is asked
 # nothing behind it is stored: that one is given up, counted and named.
 REFUSED_FOR_GOOD = frozenset({10054})
-
-
-class Counters(msgspec.Struct, frozen=True):
-    """
-    Attributes:
-        acknowledged: Stored, `duplicates` included.
-        duplicates: Of those, the ones the stream had already.
-        resent: Times a record was written again.
-        refused: Error answers; each of these records is still kept and tried again.
-        rejected: Records that the stream will never take. They are lost, and logged.
-        in_flight: Written and not yet acknowledged. waiting: Not yet written.
-    """
-
-    submitted: int = 0
-    acknowledged: int = 0
-    duplicates: int = 0
-    resent: int = 0
-    refused: int = 0
-    rejected: int = 0
-    in_flight: int = 0
-    waiting: int = 0
 
 
 class _Refusal(msgspec.Struct):
@@ -182,8 +162,8 @@ class Publisher:
             return False
         return True
 
-    def counters(self) -> Counters:
-        return Counters(
+    def counters(self) -> PublishCounters:
+        return PublishCounters(
             submitted=self._submitted,
             acknowledged=self._acknowledged,
             duplicates=self._duplicates,
