@@ -49,7 +49,10 @@ def read(home: Path, name: str) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as e:
-        raise HomeUnusable(f"{home / name} cannot be read: {e}.") from e
+        why = e.strerror if isinstance(e, OSError) else "it is no text"
+        raise HomeUnusable(
+            f"{home / name}, in the data directory (TICKPLANE_HOME), cannot be read: {why}."
+        ) from e
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
