@@ -6,13 +6,18 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import nats
 import pytest
 
-from tests.servers.process import wait_until
+from controlplane.standalone import house, plan
+from controlplane.standalone.run import NotReady, System
+from tests.servers.process import free_port, wait_until
 from tests.servers.standalone import Tickplane
 
 pytestmark = pytest.mark.integration
@@ -93,6 +98,9 @@ def test_a_script_gets_one_line_of_counts_and_a_second_start_reuses_the_data(tmp
         assert 0 < counted["rss_mb"] <= RESIDENT_MB
     assert second["ready_s"] < READY_AGAIN_S
     assert ("Password" in told_first, "Password" in told_second) == (True, False)
+    # The report was counted by a signed-in subscriber; nobody may inherit its session.
+    with closing(sqlite3.connect(tmp_path / "home" / "tickplane.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
 
 
 def test_ctrl_c_leaves_no_process_behind(system):
@@ -142,6 +150,25 @@ async def test_messages_flow_again_after_the_nats_server_was_killed(system):
         await after.complete()
     await client.close()
     assert int(pid_file.read_text()) != killed
+
+
+async def test_another_server_on_the_ports_of_our_nats_is_not_taken_for_it(tmp_path, own_nats):
+    house.prepare(tmp_path)
+    drawn = plan.draw(plan.Given(tmp_path, "127.0.0.1", free_port(), "", "", "secret"))
+    taken = replace(
+        drawn,
+        monitor_url=own_nats.monitor_url,
+        # As if it had taken them between our choice and our start.
+        nats_configuration=drawn.nats_configuration.replace(
+            str(drawn.nats_port), own_nats.url.rpartition(":")[2]
+        ),
+    )
+    system = System(taken, plan.child_environment(taken, os.environ), began_at=0, demo=False)
+
+    with pytest.raises(NotReady, match="another server"):
+        await system.start_broker()
+
+    await system.stop()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import sys
 import time
 from argparse import ArgumentParser
 from dataclasses import asdict, dataclass
@@ -45,10 +46,11 @@ class Refused(CommandError):
         super().__init__(str(reason), returncode=2)
 
 
-class Parser(CommandParser):
-    def error(self, message: str) -> NoReturn:
-        # Django reads the command line before it handles errors: raising would be a traceback.
-        self.exit(2, f"tickplane: {message}.\n")
+def refuse_flags(message: str) -> NoReturn:
+    # One sentence instead of the whole usage. Django reads the command line before it handles
+    # errors, so raising one of its own would be a traceback.
+    sys.stderr.write(f"tickplane: {message}.\n")
+    sys.exit(2)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Command(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.__class__ = Parser
+        parser.error = refuse_flags  # type: ignore[method-assign]
         return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
