@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import nats
+import pika
+import psycopg
 import pytest
 
 from controlplane.standalone import house, plan
@@ -71,9 +73,9 @@ def system(tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
-def report(folder):
+def report(folder, **settings):
     """Run the product for five seconds; return its report and what it told the operator."""
-    system = Tickplane(folder, "--exit-after", "5", "--json")
+    system = Tickplane(folder, "--exit-after", "5", "--json", **settings)
     done = subprocess.run(
         system.command(),
         cwd=system.cwd,
@@ -101,6 +103,38 @@ def test_a_script_gets_one_line_of_counts_and_a_second_start_reuses_the_data(tmp
     # The report was counted by a signed-in subscriber; nobody may inherit its session.
     with closing(sqlite3.connect(tmp_path / "home" / "tickplane.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM django_session").fetchone() == (0,)
+
+
+def test_the_operators_servers_replace_every_embedded_part(
+    tmp_path, own_nats, rabbitmq_server, redis_server, postgres_server
+):
+    database_url = postgres_server.new_database()
+    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_server.url))
+    channel = connection.channel()
+    channel.queue_delete("socket_data")
+
+    counted, _ = report(
+        tmp_path,
+        NATS_URL=own_nats.url,
+        NATS_MONITOR_URL=own_nats.monitor_url,
+        RABBITMQ_URL=rabbitmq_server.url,
+        REDIS_URL=redis_server.url,
+        DATABASE_URL=database_url,
+    )
+
+    assert all(counted[name] > 0 for name in COUNTS), counted
+    home = tmp_path / "home"
+    assert not (home / "tickplane.sqlite3").exists()
+    assert not (home / "nats" / "nats.conf").exists()
+    assert not list((home / "celery" / "queue").iterdir())
+    _, _, body = channel.basic_get("socket_data", auto_ack=True)
+    assert body, "nothing was published to socket_data"
+    assert {json.loads(line)["type"] for line in body.splitlines()} == {"account"}
+    channel.queue_delete("socket_data")
+    connection.close()
+    with psycopg.connect(database_url) as database:
+        row = database.execute("SELECT count(*), count(last_published_at) FROM accounts_account")
+        assert row.fetchone() == (20, 20)
 
 
 def test_ctrl_c_leaves_no_process_behind(system):
