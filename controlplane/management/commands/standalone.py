@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import msgspec
 from asgiref.sync import sync_to_async
@@ -283,9 +284,10 @@ def banner(drawn: plan.Plan, ready_s: float, link: str, password: str) -> str:
     if password:
         lines.append(password_line(password))
     lines += [
-        _("  Servers    %(database)s · NATS %(monitor)s · %(rabbit)s")
+        _("  Servers    %(database)s · NATS %(nats)s, monitored at %(monitor)s · %(rabbit)s")
         % {
             "database": connection.display_name,
+            "nats": urlsplit(drawn.nats_url).netloc.rpartition("@")[2],  # No password.
             "monitor": drawn.monitor_url,
             "rabbit": rabbit,
         },
