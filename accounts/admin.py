@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,15 +22,15 @@ from accounts.models import Account
 @admin.register(Account)
 class AccountAdmin(admin.ModelAdmin[Account]):
     list_display = (
-        "login", "server", "label", "deployed", "balance", "equity", "freshness", "last_error",
+        "login", "server", "label", "lifecycle", "balance", "equity", "freshness", "last_error",
     )  # fmt: skip
     list_display_links = ("login",)
-    list_filter = ("deployed", "server", "is_demo")
+    list_filter = ("lifecycle", "connection", "group", "provider", "server", "is_demo")
     search_fields = ("server", "login", "label")
     ordering = ("server", "login")
     actions = ("deploy", "undeploy", "publish_snapshot_now")
     readonly_fields = (
-        "deployed", "balance", "equity", "freshness", "last_published_at", "last_error", "is_demo",
+        "lifecycle", "balance", "equity", "freshness", "last_published_at", "last_error", "is_demo",
         "uuid",
     )  # fmt: skip
     fieldsets = (
@@ -125,7 +126,7 @@ class AccountAdmin(admin.ModelAdmin[Account]):
 
 
 def _amount(account: Account, name: str) -> str:
-    values: dict[str, Any] = account.state or {}
+    values: dict[str, Any] = json.loads(account.state or "{}")
     amount = values.get(name)
     if amount is None:
         return "–"  # noqa: RUF001

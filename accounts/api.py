@@ -13,7 +13,7 @@ from rest_framework.permissions import IsAuthenticated
 from accounts import services
 from accounts.core import messages
 from accounts.core.errors import BadState
-from accounts.core.state import read
+from accounts.core.state import restored
 from accounts.models import Account, AccountQuerySet
 
 Row = Mapping[str, Any]
@@ -75,7 +75,7 @@ class AccountSerializer(serializers.Serializer[Account]):
     def get_state(self, account: Account) -> Mapping[str, Any] | None:
         """The last state, or null where there is none yet."""
         try:
-            state = None if account.state is None else read(account.state)
+            state = restored(account.state) if account.state else None
         except BadState:
             return None
         return None if state is None else StateSerializer(messages.snapshot(state)).data

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from accounts.core import diff
+from accounts.core.shard import shard_of
 from accounts.core.state import AccountState, Order, Position
 
 VERSION = 1
@@ -65,6 +66,10 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def account(self) -> str:
         return f"{self.server}/{self.login}"
+
+    @property
+    def shard(self) -> int:
+        return shard_of(self.key)
 
 
 def message(  # noqa: PLR0913  each is a different thing, and two are keywords

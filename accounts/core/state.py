@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -125,7 +125,23 @@ def read(data: object) -> AccountState:
         raise BadState(str(e) or type(e).__name__) from e
 
 
-def plain(state: AccountState) -> dict[str, Any]:
-    """Return the state as plain JSON values; decimals become text, so that none is rounded."""
-    values: dict[str, Any] = msgspec.to_builtins(state)
-    return values
+def stored(state: AccountState) -> str:
+    """Return the state as JSON, for a row; decimals become text, so that none is rounded."""
+    return _encode(state).decode()
+
+
+def restored(text: str) -> AccountState:
+    """
+    Return the state that `stored` wrote.
+
+    Raises:
+        BadState: It is none; the message names the field.
+    """
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, ArithmeticError, RecursionError) as e:
+        raise BadState(str(e) or type(e).__name__) from e
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(AccountState).decode

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from accounts.core.lifecycle import PUBLISHED, Lifecycle
 from accounts.models import Account, AccountQuerySet
 
 # Two servers, so that a login alone is never mistaken for an identity.
@@ -19,7 +20,10 @@ DEMO_LEVERAGES = (100, 30, 500)
 _ANEW: dict[str, Any] = {
     "epoch": F("epoch") + 1,
     "seq": 0,
-    "published": None,
+    "published": "",
+    "due_at": None,
+    "snapshot_at": None,
+    "refusals": 0,
     "nats_snapshot_required": True,
     "rabbitmq_snapshot_required": True,
 }
@@ -32,17 +36,19 @@ def snapshots() -> AccountQuerySet:
 
 def deploy(*, accounts: QuerySet[Account]) -> int:
     """Let these accounts be published, from the next tick. Return how many were not before."""
-    return accounts.filter(deployed=False).update(deployed=True, last_error="", **_ANEW)
+    return accounts.exclude(lifecycle__in=PUBLISHED).update(
+        lifecycle=Lifecycle.DEPLOYED, last_error="", **_ANEW
+    )
 
 
 def undeploy(*, accounts: QuerySet[Account]) -> int:
     """Return how many were published and are no longer."""
-    return accounts.filter(deployed=True).update(deployed=False)
+    return accounts.filter(lifecycle__in=PUBLISHED).update(lifecycle=Lifecycle.UNDEPLOYED)
 
 
 def request_snapshots(*, accounts: QuerySet[Account]) -> int:
     """Let each deployed account begin anew, with a snapshot, at the next tick. Return how many."""
-    return accounts.filter(deployed=True).update(**_ANEW)
+    return accounts.filter(lifecycle__in=PUBLISHED).update(**_ANEW)
 
 
 def declare_demo_accounts(*, count: int = 20) -> int:
@@ -54,7 +60,7 @@ def declare_demo_accounts(*, count: int = 20) -> int:
             label=f"Demo {number + 1}",
             provider=Account.Provider.SIMULATOR,
             leverage=DEMO_LEVERAGES[number % len(DEMO_LEVERAGES)],
-            deployed=True,
+            lifecycle=Lifecycle.DEPLOYED,
             is_demo=True,
             epoch=1,
         )

@@ -171,7 +171,7 @@ def _note_what_was_lost(
         logger.warning("shard %d: its last worker never finished, new epoch", lease.shard)
         for visit in visits:
             account = visit.account
-            account.epoch, account.seq, account.published = account.epoch + 1, 0, None
+            account.epoch, account.seq, account.published = account.epoch + 1, 0, ""
             account.nats_snapshot_required = account.rabbitmq_snapshot_required = True
     for broker in brokers:
         lost_at = broker.lost_at()
@@ -193,7 +193,7 @@ def _ask(visit: _Visit, now: datetime) -> None:
         logger.exception("%s: the provider failed", account)
         account.last_error = f"{type(e).__name__}: {e}"[:ERROR_LENGTH]
     else:
-        account.state, account.last_state_at = state.plain(visit.state), now
+        account.state, account.last_state_at = state.stored(visit.state), now
 
 
 def _prepare(visit: _Visit, up: Sequence[Outlet], now: datetime, intervals: Intervals) -> None:
@@ -223,7 +223,7 @@ def _prepare(visit: _Visit, up: Sequence[Outlet], now: datetime, intervals: Inte
 
 def _held(account: Account) -> AccountState | None:
     try:
-        return None if account.published is None else state.read(account.published)
+        return state.restored(account.published) if account.published else None
     except BadState as e:
         logger.warning("%s: its record is unreadable, a snapshot mends it: %s", account, e)
         return None
@@ -257,7 +257,7 @@ def _settle(visit: _Visit, brokers: Iterable[Outlet], away: dict[str, str], now:
         for name in away:
             setattr(account, OWED[name], True)
     if visit.delivered:
-        account.published = state.plain(diff.applied(visit.held, visit.state, visit.plan.kinds))
+        account.published = state.stored(diff.applied(visit.held, visit.state, visit.plan.kinds))
         account.last_published_at = now
         turns = visit.plan.turns
         account.next_account_at, account.next_update_at = turns.account_at, turns.update_at

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -31,7 +32,7 @@ def test_the_list_shows_amounts_and_freshness(operator):
     services.declare_demo_accounts(count=1)
     services.publish_shard(shard=0, now=NOW, brokers=[MemoryBroker()])
 
-    equity = (Account.objects.get().state or {})["equity"]
+    equity = json.loads(Account.objects.get().state)["equity"]
     page = operator.get(LIST).content.decode()
 
     assert f"{Decimal(str(equity)):,} USD" in page

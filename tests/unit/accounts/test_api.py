@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -43,7 +44,7 @@ def test_accounts_are_listed_with_their_last_state(reader):
     assert first["accountId"] == str(row.uuid)
     assert first["login"] == str(row.login)
     assert first["lastStateAt"] == "2025-11-14T10:30:19Z"
-    assert first["state"]["balance"] == float((row.state or {})["balance"])
+    assert first["state"]["balance"] == float(json.loads(row.state)["balance"])
     assert list(first["state"]) == [
         "balance", "equity", "profit", "margin", "freeMargin", "positions", "orders",
     ]  # fmt: skip

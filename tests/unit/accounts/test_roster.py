@@ -15,7 +15,7 @@ def test_demo_accounts_are_declared_once():
     assert services.declare_demo_accounts(count=5) == 0
     assert services.declare_demo_accounts(count=7) == 2
 
-    assert Account.objects.filter(is_demo=True, deployed=True).count() == 7
+    assert Account.objects.filter(is_demo=True, lifecycle="DEPLOYED").count() == 7
 
 
 def test_demo_accounts_that_were_undeployed_stay_so():
@@ -40,7 +40,7 @@ def test_deploying_begins_a_new_epoch_and_undeploying_ends_publishing():
 
 
 def test_a_snapshot_is_requested_of_deployed_accounts_only():
-    Account.objects.create(server="S", login=1, deployed=True)
+    Account.objects.create(server="S", login=1, lifecycle="DEPLOYED")
     Account.objects.create(server="S", login=2)
 
     assert services.request_snapshots(accounts=Account.objects.all()) == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.core.simulate import INSTRUMENTS, SEASON_S, state_at
-from accounts.core.state import plain, read, units
+from accounts.core.state import restored, stored, units
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def tickets(entries):
 def test_every_state_adds_up(login, server, now, leverage):
     found = state_at(login, server, now, leverage=leverage)
 
-    assert read(plain(found)) == found
+    assert restored(stored(found)) == found
     assert found.profit == sum(p.profit for p in found.positions)
     assert found.equity == found.balance + found.profit
     assert found.free_margin == found.equity - found.margin

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.core.errors import BadState
-from accounts.core.state import AccountState, plain, read, units
+from accounts.core.state import AccountState, read, restored, stored, units
 from tests.unit.accounts.examples import POSITION, money, state, states
 
 LEAST = {"balance": 1, "equity": "1.5", "profit": 0.5, "margin": 0, "freeMargin": "1.50"}
@@ -28,7 +28,7 @@ def test_what_a_provider_leaves_out_has_the_defaults_of_the_contract():
 
 @given(states)
 def test_a_state_survives_storage_as_json_digit_by_digit(now):
-    again = read(json.loads(json.dumps(plain(now))))
+    again = restored(stored(now))
 
     assert again == now
     assert again.balance.as_tuple() == now.balance.as_tuple()
@@ -49,7 +49,7 @@ def test_a_strange_amount_is_an_amount_or_our_error(name, value):
         found = read(LEAST | {name: value})
     except BadState:
         return
-    assert read(plain(found)) == found
+    assert restored(stored(found)) == found
 
 
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1E+15", "0.00000000001", True, None, "x"])
@@ -70,7 +70,7 @@ def test_an_amount_that_is_no_money_is_refused(value):
     ],
 )
 def test_a_position_that_cannot_be_is_refused(change):
-    good = plain(state(positions=(POSITION,)))["positions"][0]
+    good = json.loads(stored(state(positions=(POSITION,))))["positions"][0]
 
     assert read(LEAST | {"positions": [good]}).positions == (POSITION,)
     with pytest.raises(BadState):

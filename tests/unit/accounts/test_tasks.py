@@ -18,7 +18,7 @@ def test_beat_calls_a_task_that_exists():
 
 def test_a_tick_sends_one_task_for_each_shard_that_goes_stale(monkeypatch):
     for number in (1, 2, 501):
-        Account.objects.create(id=number, server="S", login=number, deployed=True)
+        Account.objects.create(id=number, server="S", login=number, lifecycle="DEPLOYED")
     sent = []
     monkeypatch.setattr(tasks.publish_shard, "apply_async", lambda **options: sent.append(options))
 
