@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 PREFIX = "TICKPLANE_"
+KEY_BYTES = 32
 
 
 class BadEnvironment(Exception):
@@ -92,6 +95,28 @@ class Environment:
                     f"{name}_FILE names a file that cannot be read: {path}."
                 ) from e
         return self.text(name, default)
+
+    def keys(self, name: str) -> list[str]:
+        """
+        Return the secret's comma-separated Fernet keys, the first of which seals.
+
+        Raises:
+            BadEnvironment: One is no key. The message never holds it.
+        """
+        texts = [text for text in re.split(r"[,\s]+", self.secret(name, "")) if text]
+        # `secrets.token_urlsafe` leaves the padding out, as people do who copy it.
+        keys = [text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4) for text in texts]
+        for number, key in enumerate(keys, start=1):
+            try:
+                size = len(base64.b64decode(key, altchars=b"-_", validate=True))
+            except ValueError:
+                size = 0
+            if size != KEY_BYTES:
+                raise BadEnvironment(
+                    f"{name}: key {number} is not {KEY_BYTES} bytes of URL-safe base64;"
+                    " `manage.py rotate_account_keys --new-key` prints one."
+                )
+        return keys
 
     def refuse_unknown(self) -> None:
         """

@@ -5,14 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 SECRETS = "secrets.env"
 RUNNING = "running.env"
 LOCK = "lock"
 # Bytes of chance in each.
-OWN_SECRETS = {"TICKPLANE_SECRET_KEY": 48, "TICKPLANE_NATS_PASSWORD": 24}
+OWN_SECRETS = {
+    "TICKPLANE_SECRET_KEY": 48,
+    "TICKPLANE_NATS_PASSWORD": 24,
+    "TICKPLANE_ACCOUNT_KEYS": 32,  # a Fernet key has exactly so many
+}
 
 
 class HomeUnusable(Exception):
@@ -98,10 +103,27 @@ def own_secrets(home: Path) -> dict[str, str]:
         HomeUnusable: See `prepare` and `read`.
     """
     found = read(home, SECRETS)
-    missing = {name: size for name, size in OWN_SECRETS.items() if not found.get(name)}
-    if not missing:
+    if all(found.get(name) for name in OWN_SECRETS):
         return found
     prepare(home)
-    made = found | {name: secrets.token_urlsafe(size) for name, size in missing.items()}
-    write(home, SECRETS, made)
+    with _alone(home):
+        # Somebody else may have made them while we waited, and may have used them since.
+        found = read(home, SECRETS)
+        made = found | {
+            name: secrets.token_urlsafe(size)
+            for name, size in OWN_SECRETS.items()
+            if not found.get(name)
+        }
+        write(home, SECRETS, made)
     return made
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let one process at a time make secrets: the loser's would be lost, with what it sealed."""
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

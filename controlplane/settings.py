@@ -38,6 +38,8 @@ SECRET_KEY = env.secret("TICKPLANE_SECRET_KEY", "")
 if not SECRET_KEY:
     raise BadEnvironment("TICKPLANE_SECRET_KEY is empty; give a long random text.")
 SECRET_KEY_FALLBACKS = env.words("TICKPLANE_SECRET_KEY_FALLBACKS")
+# They seal what is kept and never shown; the first seals, the others open what is older.
+ACCOUNT_KEYS = env.keys("TICKPLANE_ACCOUNT_KEYS")
 ALLOWED_HOSTS = env.words("TICKPLANE_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("TICKPLANE_TRUSTED_ORIGINS")
 # The calls of the message-broker contract carry no credentials. `standalone` listens on loopback

@@ -24,6 +24,7 @@ for _name in list(os.environ):
         del os.environ[_name]
 os.environ["TICKPLANE_HOME"] = _home
 os.environ["TICKPLANE_SECRET_KEY"] = secrets.token_urlsafe(48)
+os.environ["TICKPLANE_ACCOUNT_KEYS"] = secrets.token_urlsafe(32)
 # Commands that tests start in processes of their own read the project's settings, not these.
 os.environ["DJANGO_SETTINGS_MODULE"] = "controlplane.settings"
 

@@ -3,6 +3,11 @@ What can go wrong with accounts.
 
 * AccountsError
     * BadState          permanent; a provider handed over something that is no account state
+    * BadTransition     permanent; the lifecycle's table has no such way
+    * VaultError        a password cannot be sealed or opened
+        * NoKey         permanent; no key is set
+        * Unopened      permanent; none of the keys opens it
+    * BadInterval       permanent; somebody asked for bars of a length that there is not
     * PublishError      messages did not leave
         * BrokerAway    not reachable now, or no answer in time; trying again helps
         * QueueDiffers  permanent; the queue exists with other arguments
@@ -22,6 +27,32 @@ class AccountsError(Exception):
 
 class BadState(AccountsError):
     """A provider, or a stored row, holds something that is no account state."""
+
+    permanent = True
+
+
+class BadTransition(AccountsError):
+    """The lifecycle has no such way from where the account is."""
+
+    permanent = True
+
+
+class VaultError(AccountsError):
+    """A password cannot be sealed or opened. The text never holds it."""
+
+    permanent = True
+
+
+class NoKey(VaultError):
+    """TICKPLANE_ACCOUNT_KEYS is empty."""
+
+
+class Unopened(VaultError):
+    """None of the keys opens it."""
+
+
+class BadInterval(AccountsError):
+    """Bars of this length cannot be had."""
 
     permanent = True
 

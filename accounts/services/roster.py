@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from accounts.core.lifecycle import PUBLISHED, Lifecycle
 from accounts.models import Account, AccountQuerySet
+from accounts.services import audit
+from accounts.services.audit import SYSTEM, Act
+from accounts.services.lifecycle import ANEW
 
 # Two servers, so that a login alone is never mistaken for an identity.
 DEMO_SERVERS = ("Tickplane-Demo", "Tickplane-Demo2")
 DEMO_LOGIN = 50_001
 DEMO_LEVERAGES = (100, 30, 500)
-
-# Consumers forget what they hold. The new epoch also keeps a visit that is under way from
-# recording over it.
-_ANEW: dict[str, Any] = {
-    "epoch": F("epoch") + 1,
-    "seq": 0,
-    "published": "",
-    "due_at": None,
-    "snapshot_at": None,
-    "refusals": 0,
-    "nats_snapshot_required": True,
-    "rabbitmq_snapshot_required": True,
-}
 
 
 def snapshots() -> AccountQuerySet:
@@ -34,21 +22,21 @@ def snapshots() -> AccountQuerySet:
     return Account.objects.order_by("id")
 
 
-def deploy(*, accounts: QuerySet[Account]) -> int:
-    """Let these accounts be published, from the next tick. Return how many were not before."""
-    return accounts.exclude(lifecycle__in=PUBLISHED).update(
-        lifecycle=Lifecycle.DEPLOYED, last_error="", **_ANEW
-    )
+def request_snapshots(*, accounts: QuerySet[Account], actor: str = "") -> int:
+    """
+    Let each deployed account begin anew, with a snapshot, at the next tick. Return how many.
 
-
-def undeploy(*, accounts: QuerySet[Account]) -> int:
-    """Return how many were published and are no longer."""
-    return accounts.filter(lifecycle__in=PUBLISHED).update(lifecycle=Lifecycle.UNDEPLOYED)
-
-
-def request_snapshots(*, accounts: QuerySet[Account]) -> int:
-    """Let each deployed account begin anew, with a snapshot, at the next tick. Return how many."""
-    return accounts.filter(lifecycle__in=PUBLISHED).update(**_ANEW)
+    Args:
+        actor: Who is written down for it; empty for consumers, who ask often.
+    """
+    published = accounts.filter(lifecycle__in=PUBLISHED)
+    with transaction.atomic():
+        if actor:
+            audit.note_all(
+                Act(actor=actor, action="snapshot", account=account)
+                for account in published.only("pk", "server", "login")
+            )
+        return published.update(**ANEW)
 
 
 def declare_demo_accounts(*, count: int = 20) -> int:
@@ -67,6 +55,13 @@ def declare_demo_accounts(*, count: int = 20) -> int:
         for number in range(count)
     ]
     with transaction.atomic():
-        there = Account.objects.count()
-        Account.objects.bulk_create(wanted, ignore_conflicts=True)
-        return Account.objects.count() - there
+        there = set(Account.objects.values_list("server", "login"))
+        missing = [account for account in wanted if (account.server, account.login) not in there]
+        # Another process may declare the same at this moment; then its rows are the ones.
+        Account.objects.bulk_create(missing, ignore_conflicts=True)
+        made = list(Account.objects.filter(uuid__in=[account.uuid for account in missing]))
+        audit.note_all(
+            Act(actor=SYSTEM, action="create", account=account, after=account.lifecycle)
+            for account in made
+        )
+    return len(made)

@@ -8,7 +8,8 @@ from django.core.management import call_command
 from tests.arch.sources import ROOT, called, tree
 
 READERS = {
-    f"env.{kind}" for kind in ("text", "words", "flag", "choice", "url", "database", "secret")
+    f"env.{kind}"
+    for kind in ("text", "words", "flag", "choice", "url", "database", "secret", "keys")
 }
 
 
