@@ -1,4 +1,7 @@
-"""Celery's way in: beat calls `tick` each second, which sends one task for each shard."""
+"""
+Celery's way in: beat calls `tick` each second, which sends one task for each shard, and `prune`
+each hour.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import services
+from accounts.services import history
 
 # A visit that waited longer than its own period is stale: the next one does its work.
 STALE_S = 2
@@ -20,3 +24,8 @@ def tick(**_: object) -> None:
 @shared_task(name="accounts.publish_shard")
 def publish_shard(*, shard: int, **_: object) -> None:
     services.publish_shard(shard=shard, now=timezone.now())
+
+
+@shared_task(name="accounts.prune")
+def prune(**_: object) -> None:
+    history.prune(now=timezone.now())

@@ -48,6 +48,16 @@ class Environment:
             raise BadEnvironment(f"{name} is {value!r}; use true or false.")
         return value == "true"
 
+    def whole(self, name: str, default: int, *, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        # Python itself refuses to read thousands of digits.
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None  # noqa: PLR2004
+        if number is None or not least <= number <= most:
+            raise BadEnvironment(
+                f"{name} is {value!r}; use a whole number between {least} and {most}."
+            )
+        return number
+
     def choice(self, name: str, default: str, choices: Iterable[str]) -> str:
         value = self.text(name, default)
         if value not in choices:

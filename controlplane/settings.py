@@ -222,6 +222,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 2.0},
     },
+    "prune-accounts": {
+        "task": "accounts.prune",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "keep-streams": {
         "task": "streams.keep",
         "schedule": 60.0,
@@ -237,6 +242,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+
+# How long the past of the accounts is kept
+_LONGEST_DAYS = 3650
+EQUITY_RETENTION_DAYS = env.whole(
+    "TICKPLANE_EQUITY_RETENTION_DAYS", 90, least=1, most=_LONGEST_DAYS
+)
+EVENT_RETENTION_DAYS = env.whole("TICKPLANE_EVENT_RETENTION_DAYS", 30, least=1, most=_LONGEST_DAYS)
+AUDIT_RETENTION_DAYS = env.whole("TICKPLANE_AUDIT_RETENTION_DAYS", 365, least=1, most=_LONGEST_DAYS)
 
 # Logs
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -113,7 +113,7 @@ def prune(*, now: datetime) -> Pruned:
     def before(days: int) -> datetime:
         return now - timedelta(days=days)
 
-    event_before = before(settings.ACCOUNT_EVENT_RETENTION_DAYS)
+    event_before = before(settings.EVENT_RETENTION_DAYS)
     pruned = Pruned(
         bars=_delete(EquityBar.objects.filter(at__lt=before(settings.EQUITY_RETENTION_DAYS)), "at"),
         events=_delete(_sent_events().filter(created_at__lt=event_before), "created_at"),

@@ -9,7 +9,7 @@ from tests.arch.sources import ROOT, called, tree
 
 READERS = {
     f"env.{kind}"
-    for kind in ("text", "words", "flag", "choice", "url", "database", "secret", "keys")
+    for kind in ("text", "words", "flag", "whole", "choice", "url", "database", "secret", "keys")
 }
 
 

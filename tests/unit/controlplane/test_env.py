@@ -13,6 +13,19 @@ def test_a_flag_refuses_to_guess():
         env.flag("A", default=False)
 
 
+def test_a_whole_number_is_read_within_its_bounds():
+    assert Environment({"DAYS": "7"}).whole("DAYS", 90, least=1, most=10) == 7
+    assert Environment({}).whole("DAYS", 9, least=1, most=10) == 9
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "11", "-1", "1.5", "a week", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 5000]
+)
+def test_a_whole_number_out_of_bounds_is_named(value):
+    with pytest.raises(BadEnvironment, match=r"DAYS is .* between 1 and 10"):
+        Environment({"DAYS": value}).whole("DAYS", 5, least=1, most=10)
+
+
 @pytest.mark.parametrize(
     "value", ["localhost:4222", "http://x", "nats://", "nats://h:notaport", "nats://u:hunter2@:1"]
 )
