@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -10,16 +11,33 @@ from accounts.core.state import AccountState, Order, Position, units
 
 # In the order in which the contract prints them.
 WATCHED = ("balance", "equity", "profit", "margin", "free_margin")
+# No broker's price or volume is finer. What differs by less is the noise of a double.
+FINEST_DIGITS = 8
 
 
-def changed(held: AccountState, now: AccountState) -> tuple[str, ...]:
-    """Return the watched fields that differ by at least one smallest unit of the currency."""
+def changed(held: AccountState, now: AccountState, *, deadband: int = 1) -> tuple[str, ...]:
+    """
+    Return the watched fields that differ enough.
+
+    Args:
+        deadband: By how many of the currency's smallest units they must differ.
+    """
     digits = now.currency_digits
     return tuple(
         name
         for name in WATCHED
-        if units(getattr(held, name), digits) != units(getattr(now, name), digits)
+        if abs(units(getattr(held, name), digits) - units(getattr(now, name), digits)) >= deadband
     )
+
+
+def scaled(number: Decimal | None) -> int | None:
+    """Return a price or a volume as a whole number, so that noise makes no difference."""
+    return None if number is None else units(number, FINEST_DIGITS)
+
+
+def differ(one: Decimal | None, other: Decimal | None) -> bool:
+    # Nearly always they are equal, and that is found out much faster.
+    return one != other and scaled(one) != scaled(other)
 
 
 def terms_changed(held: AccountState, now: AccountState) -> bool:
@@ -57,10 +75,10 @@ def _terms(state: AccountState) -> tuple[object, ...]:
 
 
 def _book(entries: Iterable[Position | Order]) -> frozenset[tuple[object, ...]]:
-    # Decimals compare by value: 0.1 lots are 0.10 lots.
+    """What the contract's lists show of the structure. Stops are no part of them."""
     return frozenset(
-        (entry.ticket, entry.symbol, entry.side, entry.volume, entry.open_price)
+        (entry.ticket, entry.symbol, entry.side, scaled(entry.volume), scaled(entry.open_price))
         if isinstance(entry, Position)
-        else (entry.ticket, entry.symbol, entry.type, entry.volume, entry.price)
+        else (entry.ticket, entry.symbol, entry.type, scaled(entry.volume), scaled(entry.price))
         for entry in entries
     )

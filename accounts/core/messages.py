@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import msgspec
 from msgspec import Struct
@@ -23,11 +23,24 @@ from accounts.core.shard import shard_of
 from accounts.core.state import AccountState, Order, Position
 
 VERSION = 1
+# Below 10 to this power Decimal writes an exponent.
+_SMALLEST = -6
 
 Kind = Literal["account", "update", "positions", "orders"]
 KINDS: tuple[Kind, ...] = ("account", "update", "positions", "orders")
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+class Plain(Decimal):
+    """A number that Decimal would write with an exponent."""
+
+
+def _as_digits(number: object) -> msgspec.Raw:
+    if not isinstance(number, Plain):
+        raise NotImplementedError
+    return msgspec.Raw(format(number, "f").encode())
+
+
+encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_as_digits).encode
 
 _WIRE_NAME = {
     "balance": "balance",
@@ -94,7 +107,9 @@ def message(  # noqa: PLR0913  each is a different thing, and two are keywords
         case "update":
             body |= update(state, held)
         case "positions":
-            body |= {"positions": [position(entry, state) for entry in state.positions]}
+            body |= {
+                "positions": [position(entry, state.currency_digits) for entry in state.positions]
+            }
         case "orders":
             body |= {"orders": [order(entry) for entry in state.orders]}
     body |= {
@@ -112,16 +127,19 @@ def message(  # noqa: PLR0913  each is a different thing, and two are keywords
         login=sender.login,
         kind=kind,
         seq=seq,
-        payload=_encode(body),
+        payload=encode(body),
     )
 
 
 def snapshot(state: AccountState) -> Mapping[str, Any]:
     return {
-        **{_WIRE_NAME[name]: _money(getattr(state, name), state) for name in diff.WATCHED},
+        **{
+            _WIRE_NAME[name]: _money(getattr(state, name), state.currency_digits)
+            for name in diff.WATCHED
+        },
         "currency": state.currency,
         "leverage": state.leverage,
-        "positions": [position(entry, state) for entry in state.positions],
+        "positions": [position(entry, state.currency_digits) for entry in state.positions],
         "orders": [order(entry) for entry in state.orders],
     }
 
@@ -129,20 +147,20 @@ def snapshot(state: AccountState) -> Mapping[str, Any]:
 def update(state: AccountState, held: AccountState | None) -> Mapping[str, Any]:
     """Return the watched fields that changed, or all of them where nothing is held yet."""
     names = diff.WATCHED if held is None else diff.changed(held, state)
-    return {_WIRE_NAME[name]: _money(getattr(state, name), state) for name in names}
+    return {_WIRE_NAME[name]: _money(getattr(state, name), state.currency_digits) for name in names}
 
 
-def position(entry: Position, state: AccountState) -> Mapping[str, Any]:
+def position(entry: Position, digits: int) -> Mapping[str, Any]:
     return {
         "ticket": entry.ticket,
         "symbol": entry.symbol,
         "type": entry.side,
-        "volume": _plain(entry.volume),
-        "openPrice": _plain(entry.open_price),
-        "currentPrice": _plain(entry.current_price),
-        "profit": _money(entry.profit, state),
-        "swap": _money(entry.swap, state),
-        "commission": None if entry.commission is None else _money(entry.commission, state),
+        "volume": plain(entry.volume),
+        "openPrice": plain(entry.open_price),
+        "currentPrice": plain(entry.current_price),
+        "profit": _money(entry.profit, digits),
+        "swap": _money(entry.swap, digits),
+        "commission": None if entry.commission is None else _money(entry.commission, digits),
         "openTime": timestamp(entry.open_time),
     }
 
@@ -152,9 +170,9 @@ def order(entry: Order) -> Mapping[str, Any]:
         "ticket": entry.ticket,
         "symbol": entry.symbol,
         "type": entry.type,
-        "volume": _plain(entry.volume),
-        "price": _plain(entry.price),
-        "currentPrice": _plain(entry.current_price),
+        "volume": plain(entry.volume),
+        "price": plain(entry.price),
+        "currentPrice": plain(entry.current_price),
         "time": timestamp(entry.time),
     }
 
@@ -164,12 +182,20 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _money(amount: Decimal, state: AccountState) -> Decimal:
+@overload
+def plain(number: Decimal) -> Decimal: ...
+@overload
+def plain(number: None) -> None: ...
+def plain(number: Decimal | None) -> Decimal | None:
+    """Return the number so that it is written digit by digit: 1E-7 is JSON, but who expects it?"""
+    if number is None:
+        return None
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "a state holds finite numbers only"
+    # The rule by which Decimal chooses an exponent.
+    return Plain(number) if exponent > 0 or number.adjusted() < _SMALLEST else number
+
+
+def _money(amount: Decimal, digits: int) -> Decimal:
     # The addition turns -0.00 into 0.00.
-    return amount.quantize(Decimal(1).scaleb(-state.currency_digits), ROUND_HALF_EVEN) + 0
-
-
-def _plain(number: Decimal) -> Decimal:
-    # 1E+4 is JSON, but no consumer of prices expects it. (Below 10**-6 the encoder writes an
-    # exponent of its own accord.)
-    return Decimal(format(number, "f"))
+    return plain(amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN) + 0)

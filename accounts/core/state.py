@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 from accounts.core.errors import BadState
 
 # Beyond these an amount is no money and a price no price, and the arithmetic would round.
-LIMIT = Decimal(10) ** 15
+LIMIT_DIGITS = 15
 MOST_DECIMALS = 10
 # Outside, a shift to UTC could leave the calendar.
 YEARS = (1970, 9998)
@@ -26,8 +26,20 @@ Side = Literal["BUY", "SELL"]
 OrderType = Literal[
     "BUY_LIMIT", "SELL_LIMIT", "BUY_STOP", "SELL_STOP", "BUY_STOP_LIMIT", "SELL_STOP_LIMIT"
 ]
+OrderState = Literal[
+    "STARTED", "PLACED", "CANCELED", "PARTIAL", "FILLED", "REJECTED", "EXPIRED",
+    "REQUEST_ADD", "REQUEST_MODIFY", "REQUEST_CANCEL",
+]  # fmt: skip
+OrderTime = Literal["GTC", "DAY", "SPECIFIED", "SPECIFIED_DAY"]
+OrderFilling = Literal["FOK", "IOC", "RETURN", "BOC"]
+OrderReason = Literal["CLIENT", "MOBILE", "WEB", "EXPERT", "SL", "TP", "SO"]
+TradeMode = Literal["DEMO", "CONTEST", "REAL"]
+MarginMode = Literal["RETAIL_NETTING", "EXCHANGE", "RETAIL_HEDGING"]
 Ticket = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=64)]
+Comment = Annotated[str, Meta(max_length=256)]
+# Signed in a terminal, unsigned in a trade request: both are met.
+Magic = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 # A time without an offset would be the broker's wall clock: we do not guess which.
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -37,60 +49,120 @@ def units(amount: Decimal, digits: int) -> int:
     return int(amount.scaleb(digits).to_integral_value(ROUND_HALF_EVEN))
 
 
-def _check(*values: Decimal | datetime | None) -> None:
-    """Raise ValueError, which msgspec turns into an error that names the field's place."""
-    for value in values:
+def check(struct: Struct, *names: str) -> None:
+    """
+    Raise ValueError, which msgspec turns into an error that names the place.
+
+    Args:
+        names: The fields that hold a number or a moment, or None.
+    """
+    for name in names:
+        value = getattr(struct, name)
         if value is None:
             continue
         if isinstance(value, datetime):
             if not YEARS[0] <= value.year <= YEARS[1]:
-                raise ValueError(f"{value.isoformat()} is out of range")
+                raise ValueError(f"`{_shown(struct, name)}` is out of range")
             continue
-        if not value.is_finite() or abs(value) >= LIMIT:
-            raise ValueError(f"{value} is out of range")
-        exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -MOST_DECIMALS:
-            raise ValueError(f"{value} has more than {MOST_DECIMALS} decimals")
+        # Only its digits are looked at: an exponent of a million must not be worked out.
+        _, digits, exponent = value.as_tuple()
+        if not isinstance(exponent, int) or len(digits) + exponent > LIMIT_DIGITS:
+            raise ValueError(f"`{_shown(struct, name)}` is out of range")
+        if exponent < -MOST_DECIMALS:
+            raise ValueError(f"`{_shown(struct, name)}` has more than {MOST_DECIMALS} decimals")
 
 
-class Position(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An open position. `volume` in lots; `profit` floating, in the account's currency."""
+def check_volume(struct: Struct, name: str = "volume") -> None:
+    volume = getattr(struct, name)
+    if volume is not None and volume < 0:
+        raise ValueError(f"`{_shown(struct, name)}` is below zero")
+
+
+def _shown(struct: Struct, name: str) -> str:
+    return struct.__struct_encode_fields__[struct.__struct_fields__.index(name)]
+
+
+class Position(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """
+    An open position. `volume` in lots; `profit` floating, in the account's currency.
+
+    `ticket` may change while it is open (a broker re-opens it over night); `identifier` never does.
+    """
 
     ticket: Ticket
+    identifier: Ticket | None = None
     symbol: Symbol
     side: Side = field(name="type")
     volume: Decimal
     open_price: Decimal
     current_price: Decimal
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
     profit: Decimal
     swap: Decimal = Decimal("0.00")
     # A terminal's position has none: it is known only where the provider read the deals.
     commission: Decimal | None = None
     open_time: Moment
+    magic: Magic = 0
+    comment: Comment = ""
 
     def __post_init__(self) -> None:
-        _check(
-            self.volume, self.open_price, self.current_price,
-            self.profit, self.swap, self.commission, self.open_time,
+        check(
+            self, "volume", "open_price", "current_price", "stop_loss", "take_profit",
+            "profit", "swap", "commission", "open_time",
         )  # fmt: skip
+        check_volume(self)
+
+    @property
+    def key(self) -> int:
+        """What it is known by as long as it is open."""
+        return self.ticket if self.identifier is None else self.identifier
 
 
-class Order(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A pending order. `volume` in lots."""
+class Order(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """
+    A pending order. `volume` in lots, what is not yet filled; `volume_initial` what was ordered.
+
+    `price` is where it is triggered; `stop_limit_price` where a stop limit order is then filled.
+    """
 
     ticket: Ticket
     symbol: Symbol
     type: OrderType
+    state: OrderState = "PLACED"
     volume: Decimal
+    volume_initial: Decimal | None = None
     price: Decimal
+    stop_limit_price: Decimal | None = None
     current_price: Decimal
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
     time: Moment
+    time_type: OrderTime = "GTC"
+    expiration: Moment | None = None
+    filling: OrderFilling = "RETURN"
+    magic: Magic = 0
+    comment: Comment = ""
 
     def __post_init__(self) -> None:
-        _check(self.volume, self.price, self.current_price, self.time)
+        check(
+            self, "volume", "volume_initial", "price", "stop_limit_price", "current_price",
+            "stop_loss", "take_profit", "time", "expiration",
+        )  # fmt: skip
+        check_volume(self)
+        check_volume(self, "volume_initial")
 
 
-class AccountState(Struct, frozen=True, kw_only=True, rename="camel"):
+class DoneOrder(Struct, frozen=True, kw_only=True):
+    """How an order ended, and which position it opened, changed or closed (0: none)."""
+
+    ticket: Ticket
+    state: OrderState
+    reason: OrderReason | None = None
+    position_id: Ticket = 0
+
+
+class AccountState(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """
     One account. `profit` is floating; `currency_digits` says how many decimals its money has.
 
@@ -102,14 +174,23 @@ class AccountState(Struct, frozen=True, kw_only=True, rename="camel"):
     profit: Decimal
     margin: Decimal
     free_margin: Decimal
+    credit: Decimal = Decimal("0.00")
+    margin_level: Decimal | None = None
     currency: Annotated[str, Meta(min_length=1, max_length=16)] = "USD"
     leverage: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 100
     currency_digits: Annotated[int, Meta(ge=0, le=8)] = 2
+    trade_mode: TradeMode | None = None
+    margin_mode: MarginMode | None = None
+    trade_allowed: bool = True
+    # The broker's wall clock less UTC, when this was read.
+    utc_offset_s: int = 0
     positions: tuple[Position, ...] = ()
     orders: tuple[Order, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self.balance, self.equity, self.profit, self.margin, self.free_margin)
+        check(
+            self, "balance", "equity", "profit", "margin", "free_margin", "credit", "margin_level"
+        )
 
 
 def read(data: object) -> AccountState:
