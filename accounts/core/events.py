@@ -31,6 +31,7 @@ from msgspec.structs import replace
 from accounts.core import diff, messages
 from accounts.core.lifecycle import Connection
 from accounts.core.messages import Sender
+from accounts.core.rules import Alert
 from accounts.core.shard import shard_of
 from accounts.core.state import AccountState, DoneOrder, Order, Position
 from streams.core import subjects
@@ -124,36 +125,41 @@ def connection_event(  # noqa: PLR0913  keywords
     *,
     connection: Connection,
     reason: str,
-    since: datetime,
     number: int,
-    id: str,  # noqa: A002
+    id: str,  # noqa: A002  as the field
     at: datetime,
+    since: datetime | None = None,
 ) -> Event:
-    """Return that the account's terminal is heard, or no longer, or not heard by its broker."""
-    told = {"connection": connection.value, "reason": reason, "since": messages.timestamp(since)}
+    """
+    Return that the account's terminal is heard, or no longer, or not heard by its broker.
+
+    Args:
+        since: Since when it is so; without it, since `at`.
+    """
+    told = {
+        "connection": connection.value,
+        "reason": reason,
+        "since": messages.timestamp(since or at),
+    }
     return _encoded("connection", sender, told, number=number, id=id, at=at)
 
 
-def alert_event(  # noqa: PLR0913  keywords
-    sender: Sender,
-    *,
-    level: str,
-    type: str,  # noqa: A002
-    text: str,
-    details: Mapping[str, Any],
-    number: int,
-    id: str,  # noqa: A002
-    at: datetime,
-) -> Event:
-    """
-    Return an alert about the account, for system.alert.{level}.{type}.
-
-    Args:
-        text: One sentence for people.
-        details: What the rule saw; decimals, numbers and text.
-    """
-    told = {"alert": text, "severity": level, "alertType": type, "details": details}
-    subject = f"system.alert.{subjects.escape(level)}.{subjects.escape(type)}"
+def alert_event(alert: Alert, sender: Sender, *, number: int, id: str, at: datetime) -> Event:  # noqa: A002  as the field
+    """Return that a rule was broken, for everybody who listens to system.alert.{level}.{type}."""
+    told = {
+        "alert": alert.text,
+        "severity": alert.level,
+        "alertType": alert.type,
+        "ruleId": alert.rule_id,
+        "rule": alert.rule,
+        "basis": alert.basis,
+        "unit": alert.unit,
+        "value": messages.plain(alert.value),
+        "threshold": messages.plain(alert.threshold),
+        "reference": messages.plain(alert.reference),
+        "equity": messages.plain(alert.equity),
+    }
+    subject = f"system.alert.{subjects.escape(alert.level)}.{subjects.escape(alert.type)}"
     return _encoded("alert", sender, told, number=number, id=id, at=at, subject=subject)
 
 

@@ -19,9 +19,9 @@ from msgspec import Meta, Struct
 from accounts.core import mt5
 from accounts.core.errors import BadState
 from accounts.core.mt5 import Push
-from accounts.core.state import Moment
+from accounts.core.state import AccountState, Moment
 
-MOST_PUSHES = 200_000
+MOST_PUSHES = 20_000
 # After the last push, before the first comes again, where a session has no rhythm of its own.
 _PAUSE_S = 1.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,6 +80,11 @@ def push_at(found: Session, since_start_s: float) -> Push:
     """Return the push that is the newest so many seconds after the session was started."""
     place = bisect_right(found.seconds, since_start_s % found.round_s) - 1
     return found.pushes[place]
+
+
+def state_at(found: Session, since_start_s: float) -> AccountState | None:
+    """Return the state of `push_at`: None while the recorded terminal had lost its broker."""
+    return push_at(found, since_start_s).state
 
 
 def _stamp(line: bytes) -> _Stamp:
