@@ -137,9 +137,9 @@ def _sent_events() -> models.QuerySet[AccountEvent]:
 def _delete(rows: models.QuerySet[Any], by: str) -> int:
     """Delete the rows, oldest first, in transactions of their own; return how many there were."""
     number = 0
+    manager = rows.model._default_manager  # noqa: SLF001  Django's public name
     while True:
-        oldest = rows.order_by(by).values("pk")[:BATCH]
-        deleted, _ = rows.model._default_manager.filter(pk__in=oldest).delete()  # noqa: SLF001  Django's public name
+        deleted: int = manager.filter(pk__in=rows.order_by(by).values("pk")[:BATCH]).delete()[0]
         number += deleted
         if deleted < BATCH:
             return number
@@ -197,7 +197,7 @@ def _keep_with_other_digits(rows: Mapping[tuple[int, datetime], Bar]) -> None:
             row.save()
 
 
-def _moment(at: datetime) -> object:
+def _moment(at: datetime) -> Any:
     """Return the moment as the database's driver takes it in a statement of our own."""
     return connection.ops.adapt_datetimefield_value(at)
 

@@ -74,7 +74,7 @@ def test_bars_say_what_their_points_were(points):
     for at, equity, balance in points:
         by_minute[at.replace(second=0)].append((equity, balance))
 
-    joined = {}
+    joined: dict[datetime, Bar] = {}
     for bar in drawn(points):
         joined[bar.at] = bars.joined(joined[bar.at], bar) if bar.at in joined else bar
 
@@ -90,12 +90,13 @@ def test_bars_say_what_their_points_were(points):
 
 @given(st.lists(st.tuples(st.integers(-LARGEST * 10, LARGEST * 10), st.integers(0, 8)), min_size=1))
 def test_a_bar_always_fits_a_column_and_holds_its_points(points):
-    bar = None
+    bar: Bar | None = None
     for equity, digits in points:
         bar, _ = bars.add(bar, at=NOON, equity=equity, balance=-equity, digits=digits)
         if digits == 0 and abs(equity) > LARGEST:
             return  # No money: `core.state` refuses it.
 
+    assert bar
     amounts = msgspec.structs.astuple(bar)[2:]
     assert all(-LARGEST <= amount <= LARGEST for amount in amounts)
     assert bar.equity_low <= min(bar.equity_open, bar.equity_close)
