@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -52,7 +53,8 @@ def keep(bars: Iterable[tuple[int, Bar]]) -> None:
                 _upsert(),
                 [
                     (account, _moment(bar.at), *msgspec.structs.astuple(bar)[1:], account)
-                    for (account, _), bar in rows.items()
+                    # In one order for everybody, so that two writers never wait for each other.
+                    for (account, _), bar in sorted(rows.items(), key=itemgetter(0))
                 ],
             )
             stored = cursor.rowcount
