@@ -18,7 +18,7 @@ BATCH_BYTES = 10 * 1024  # and a batch under this.
 
 
 class Batch(Struct, frozen=True):
-    """Messages that share one publish, and so one fate."""
+    """Messages of one shard that share one publish, and so one fate."""
 
     messages: tuple[Message, ...]
 
@@ -27,28 +27,41 @@ class Batch(Struct, frozen=True):
         return self.messages[0].id
 
     @property
+    def shard(self) -> int:
+        return self.messages[0].shard
+
+    @property
     def payload(self) -> bytes:
         return b"\n".join(message.payload for message in self.messages)
 
 
-def batches(messages: Iterable[Message]) -> Iterator[Batch]:
+def batches(messages: Iterable[Message], most: int = MOST_MESSAGES) -> Iterator[Batch]:
     """
     Yield every message once, in order, in as few batches as the contract allows.
 
-    A message of a kilobyte or more travels alone.
+    A message of a kilobyte or more travels alone. A batch has one address, so it holds messages of
+    one shard.
+
+    Args:
+        most: Messages in a batch.
     """
     company: list[Message] = []
-    size = 0
+    size = shard = 0
     for message in messages:
-        alone = len(message.payload) >= SMALL_BYTES
-        grown = size + len(message.payload) + 1
-        if company and (alone or len(company) == MOST_MESSAGES or grown > BATCH_BYTES):
+        length = len(message.payload)
+        alone = length >= SMALL_BYTES
+        grown = size + length + 1
+        if company and (
+            alone or len(company) >= most or grown > BATCH_BYTES or message.shard != shard
+        ):
             yield Batch(tuple(company))
             company, size = [], 0
         if alone:
             yield Batch((message,))
         else:
+            if not company:
+                shard = message.shard
             company.append(message)
-            size += len(message.payload) + 1
+            size += length + 1
     if company:
         yield Batch(tuple(company))

@@ -7,11 +7,12 @@ What can go wrong with accounts.
     * VaultError        a password cannot be sealed or opened
         * NoKey         permanent; no key is set
         * Unopened      permanent; none of the keys opens it
+    * Conflict          permanent; what is asked for does not go with what is there
     * BadInterval       permanent; somebody asked for bars of a length that there is not
     * PublishError      messages did not leave
         * BrokerAway    not reachable now, or no answer in time; trying again helps
-        * QueueDiffers  permanent; the queue exists with other arguments
         * BadAddress    permanent; a broker's URL cannot be used
+        * PublisherForked  permanent; the publisher was open when the process forked
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ class BadTransition(AccountsError):
     permanent = True
 
 
+class Conflict(AccountsError):
+    """What is asked for does not go with what is there, such as a second record of a name."""
+
+    permanent = True
+
+
 class VaultError(AccountsError):
     """A password cannot be sealed or opened. The text never holds it."""
 
@@ -57,6 +64,12 @@ class BadInterval(AccountsError):
     permanent = True
 
 
+class BadShards(AccountsError):
+    """What was asked for names no part of the shards."""
+
+    permanent = True
+
+
 class PublishError(AccountsError):
     """The messages did not leave."""
 
@@ -65,13 +78,17 @@ class BrokerAway(PublishError):
     """The broker cannot be reached, or did not answer in time."""
 
 
-class QueueDiffers(PublishError):
-    """A queue of the name exists, but was declared with other arguments than ours."""
+class BadAddress(PublishError):
+    """A broker's URL cannot be used. The text never holds it: it may carry a password."""
 
     permanent = True
 
 
-class BadAddress(PublishError):
-    """A broker's URL cannot be used. The text never holds it: it may carry a password."""
+class PublisherForked(PublishError):
+    """
+    This publisher was open when the process forked; its connection belongs to the parent.
+
+    Two processes on one connection eat each other's confirms. Make a new one in the child.
+    """
 
     permanent = True

@@ -8,15 +8,33 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from accounts.core.errors import BrokerAway
+from accounts.core.events import Event
 from accounts.core.messages import Message
 
 # One line for each publish, as the contract asks; its level is set apart from all others.
 logger = logging.getLogger("accounts.publish")
 
 
+class Counts(Struct, frozen=True):
+    """
+    What became of messages and events, in this process and since it began.
+
+    returned: the broker had nowhere to put it. nacked: the broker refused it. unknown: sent, and
+    the link broke or the deadline passed before an answer. shed: never sent.
+    """
+
+    confirmed: int = 0
+    returned: int = 0
+    nacked: int = 0
+    unknown: int = 0
+    shed: int = 0
+
+
 class Outlet(Protocol):
-    """A broker. Safe to use from several threads and in a process that forked."""
+    """A broker. Safe to use from several threads; what was open before a fork stays behind."""
 
     @property
     def name(self) -> str: ...
@@ -41,6 +59,16 @@ class Outlet(Protocol):
         Raises:
             PublishError: None was confirmed; some may have arrived.
         """
+        ...
+
+    def publish_events(self, events: Sequence[Event], within_s: float) -> list[str]:
+        """As `publish`, for what must arrive: whatever is not confirmed is sent again, as it is."""
+        ...
+
+    def counts(self) -> Counts: ...
+
+    def warning(self) -> str:
+        """Return what a person should mend although messages flow, or ""."""
         ...
 
 
@@ -79,9 +107,20 @@ class Backoff:
 
 
 def log_confirmed(outlet: str, messages: Sequence[Message]) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
     for message in messages:
         logger.info("%s: %s published to %s", message.account, message.kind, outlet)
         logger.debug(
             "%s: %s seq %d has %d bytes",
             message.account, message.kind, message.seq, len(message.payload),
+        )  # fmt: skip
+
+
+def log_confirmed_events(outlet: str, events: Sequence[Event]) -> None:
+    for event in events:
+        logger.info("%s/%s: %s published to %s", event.server, event.login, event.kind, outlet)
+        logger.debug(
+            "%s/%s: %s number %d has %d bytes",
+            event.server, event.login, event.kind, event.number, len(event.payload),
         )  # fmt: skip

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from accounts.core.errors import BrokerAway
+from accounts.core.events import Event
 from accounts.core.messages import Message
 from accounts.publish.bus import Bus
+from accounts.publish.outlet import Counts
 from accounts.publish.rabbit import Rabbit
+from accounts.publish.topology import Topology
 from streams.broker.link import Link
 from tests.servers.process import free_port
 from tests.unit.accounts.brokers import MemoryBroker
@@ -25,6 +28,13 @@ def message(seq):
     )  # fmt: skip
 
 
+def event(number):
+    return Event(
+        id=f"event-{number}", key=1, server="S", login="1", kind="position.opened", number=number,
+        payload=b'{"number":%d}' % number,
+    )  # fmt: skip
+
+
 @pytest.fixture(params=["memory", "nats", "rabbitmq"])
 def outlet(request):
     if request.param == "memory":
@@ -35,7 +45,8 @@ def outlet(request):
         link.close()
     else:
         server = request.getfixturevalue("rabbitmq_server")
-        rabbit = Rabbit(server.url, queue="test_outlets")
+        names = Topology(exchange="test", state_queue="test_outlets", event_queue="test_events")
+        rabbit = Rabbit(server.url, topology=names)
         yield rabbit
         rabbit.close()
 
@@ -62,6 +73,24 @@ def test_an_outlet_answers_each_message_in_order(outlet):
     assert outlet.publish([message(seq) for seq in range(25)], 10) == [""] * 25
     assert outlet.publish([], 10) == []
     assert outlet.lost_at() is None
+    assert outlet.warning() == ""
+
+
+def test_an_outlet_answers_each_event_in_order(outlet):
+    outlet.check(10)
+
+    assert outlet.publish_events([event(number) for number in range(25)], 10) == [""] * 25
+    assert outlet.publish_events([], 10) == []
+
+
+def test_an_outlet_counts_messages_and_events(outlet):
+    outlet.check(10)
+    assert outlet.counts() == Counts()
+
+    outlet.publish([message(seq) for seq in range(25)], 10)
+    outlet.publish_events([event(1)], 10)
+
+    assert outlet.counts() == Counts(confirmed=26)
 
 
 def test_an_outlet_that_is_away_says_so_for_the_check_and_for_the_publish(unreachable):
@@ -69,3 +98,7 @@ def test_an_outlet_that_is_away_says_so_for_the_check_and_for_the_publish(unreac
         unreachable.check(1)
     with pytest.raises(BrokerAway, match=r"."):
         unreachable.publish([message(1)], 1)
+    with pytest.raises(BrokerAway, match=r"."):
+        unreachable.publish_events([event(1)], 1)
+    assert unreachable.counts().confirmed == 0
+    assert unreachable.counts().shed + unreachable.counts().unknown == 2

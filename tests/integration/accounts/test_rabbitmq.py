@@ -1,24 +1,24 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pika
 import pytest
-from pika.exceptions import AMQPError
 
 from accounts import services
-from accounts.core.errors import BrokerAway, PublishError, QueueDiffers
-from accounts.core.messages import Message, snapshot
+from accounts.core.errors import BrokerAway
+from accounts.core.messages import snapshot
 from accounts.core.schedule import Intervals
 from accounts.core.simulate import state_at
 from accounts.models import Account
-from accounts.publish.rabbit import ARGUMENTS, QUEUE, Rabbit
+from accounts.publish.rabbit import Rabbit
+from accounts.publish.topology import STATE_ARGUMENTS
+from tests.integration.accounts.letters import QUEUE, drained, message, reachable
 from tests.servers.process import free_port, wait_until
 from tests.unit.accounts.brokers import MemoryBroker
 from tests.unit.accounts.consumer import Consumer
@@ -26,53 +26,10 @@ from tests.unit.accounts.consumer import Consumer
 pytestmark = pytest.mark.integration
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+POLICY = Path(__file__).resolve().parents[3] / "docker" / "rabbitmq.policy.json"
 
 
-@pytest.fixture
-def channel(rabbitmq_server):
-    """A consumer's channel, with the queue gone."""
-    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_server.url))
-    channel = connection.channel()
-    channel.queue_delete(QUEUE)
-    yield channel
-    with contextlib.suppress(AMQPError):
-        connection.close()
-
-
-@pytest.fixture
-def rabbit(rabbitmq_server, channel):
-    rabbit = Rabbit(rabbitmq_server.url)
-    yield rabbit
-    rabbit.close()
-
-
-def message(seq, size=200, kind="update"):
-    payload = json.dumps({"type": kind, "seq": seq, "pad": ""}).encode()
-    padded = payload[:-2] + b"x" * (size - len(payload)) + payload[-2:]
-    return Message(
-        id=f"a:1:{seq}", key=1, server="S", login="1", kind=kind, seq=seq, payload=padded
-    )
-
-
-def drained(channel):
-    """Return (properties, body) of everything in the queue."""
-    found: list[tuple[pika.BasicProperties, bytes]] = []
-    while True:
-        method, properties, body = channel.basic_get(QUEUE, auto_ack=True)
-        if method is None:
-            return found
-        found.append((properties, body))
-
-
-def reachable(broker):
-    try:
-        broker.check(1)
-    except PublishError:
-        return False
-    return True
-
-
-def test_the_queue_is_declared_with_the_arguments_of_the_contract(rabbit, rabbitmq_server):
+def test_the_queue_is_declared_with_the_arguments_of_the_contract(rabbit, channel, rabbitmq_server):
     assert rabbit.publish([message(1)], 10) == [""]
 
     listed = rabbitmq_server.ctl("list_queues", "name", "durable", "arguments", "--formatter=json")
@@ -80,13 +37,49 @@ def test_the_queue_is_declared_with_the_arguments_of_the_contract(rabbit, rabbit
     assert queue["durable"] is True
     assert "60000" in str(queue["arguments"])
     assert "10000" in str(queue["arguments"])
+    # The broker compares them to the letter.
+    channel.queue_declare(
+        QUEUE, durable=True, arguments={"x-message-ttl": 60_000, "x-max-length": 10_000}
+    )
 
 
 def test_a_consumer_that_declares_the_queue_of_the_contract_is_welcome(rabbit, channel):
-    channel.queue_declare(QUEUE, durable=True, arguments=dict(ARGUMENTS))
+    channel.queue_declare(QUEUE, durable=True, arguments=dict(STATE_ARGUMENTS))
 
     assert rabbit.publish([message(1)], 10) == [""]
     assert len(drained(channel)) == 1
+
+
+def test_others_may_bind_a_queue_of_their_own(rabbit, channel):
+    rabbit.publish([message(0)], 10)
+    channel.queue_declare("others")
+    channel.queue_bind("others", "mt5.accounts", "state.3")
+
+    rabbit.publish([message(1, shard=2), message(2, shard=3)], 10)
+
+    assert [body for _, body in drained(channel, "others")] == [message(2).payload]
+    assert len(drained(channel)) == 3
+
+
+def test_the_policy_limits_the_queue_by_bytes_beside_its_arguments(
+    rabbit, channel, rabbitmq_server
+):
+    policy = json.loads(POLICY.read_text())["policies"][0]
+    limit, size = policy["definition"]["max-length-bytes"], 9000
+    sent = limit // size + 500
+    assert sent < STATE_ARGUMENTS["x-max-length"]
+    rabbitmq_server.ctl(
+        "set_policy", "--apply-to", policy["apply-to"], policy["name"], policy["pattern"],
+        json.dumps(policy["definition"]),
+    )  # fmt: skip
+    try:
+        assert rabbit.publish([message(n, size) for n in range(sent)], 60) == [""] * sent
+        held = channel.queue_declare(QUEUE, passive=True).method.message_count
+    finally:
+        rabbitmq_server.ctl("clear_policy", policy["name"])
+
+    assert limit * 0.9 <= held * size <= limit
+    channel.queue_declare(QUEUE, durable=True, arguments=dict(STATE_ARGUMENTS))
 
 
 def test_after_a_bug_in_the_thread_the_link_begins_anew_and_what_was_sent_is_in_doubt(rabbit):
@@ -119,6 +112,21 @@ def test_messages_travel_in_batches_and_a_large_one_alone(rabbit, channel):
     assert b"\n".join(bodies) == b"\n".join(m.payload for m in messages)
 
 
+def test_a_batch_holds_messages_of_one_shard(rabbit, channel):
+    rabbit.publish([message(n, shard=n // 3) for n in range(6)], 10)
+
+    bodies = [body for _, body in drained(channel)]
+    assert [body.count(b"\n") + 1 for body in bodies] == [3, 3]
+
+
+def test_messages_that_must_not_have_company_travel_alone(rabbitmq_server, channel):
+    rabbit = Rabbit(rabbitmq_server.url, company=1)
+    rabbit.publish([message(n) for n in range(3)], 10)
+    rabbit.close()
+
+    assert [body for _, body in drained(channel)] == [message(n).payload for n in range(3)]
+
+
 def test_every_publish_is_logged_with_its_type_and_account_and_never_a_password(
     rabbit, rabbitmq_server, caplog
 ):
@@ -131,33 +139,6 @@ def test_every_publish_is_logged_with_its_type_and_account_and_never_a_password(
         ("DEBUG", "S/1: orders seq 1 has 200 bytes"),
     ]
     assert "guest:guest" not in caplog.text
-
-
-def test_a_queue_with_other_arguments_is_said_in_words_and_left_alone(rabbit, channel, caplog):
-    channel.queue_declare(QUEUE, durable=True, arguments={"x-max-length": 5})
-
-    with pytest.raises(QueueDiffers, match="queue socket_data exists with other arguments"):
-        rabbit.check(10)
-    with pytest.raises(QueueDiffers):
-        rabbit.publish([message(1)], 10)
-
-    said = [r for r in caplog.records if "other arguments" in r.getMessage()]
-    assert len(said) == 1
-    assert "inequivalent arg" in said[0].getMessage()
-    assert drained(channel) == []
-
-
-def test_a_queue_that_somebody_deletes_is_declared_again(rabbit, channel):
-    rabbit.publish([message(1)], 10)
-    channel.queue_delete(QUEUE)
-
-    with pytest.raises(BrokerAway, match="does not exist"):
-        rabbit.publish([message(2)], 10)
-
-    wait_until(lambda: reachable(rabbit), 20, "the queue is back")
-    assert rabbit.lost_at() is not None
-    assert rabbit.publish([message(3)], 10) == [""]
-    assert [body for _, body in drained(channel)] == [message(3).payload]
 
 
 def test_a_broker_that_is_not_there_costs_no_more_than_a_moment():
@@ -182,40 +163,6 @@ def test_wrong_credentials_are_said_in_words(rabbitmq_server):
         rabbit.check(10)
     assert "wordpass" not in str(caught.value)
     rabbit.close()
-
-
-def test_a_broker_that_never_confirms_costs_the_deadline_and_no_more(rabbit, rabbitmq_server):
-    rabbit.publish([message(1)], 10)
-    rabbitmq_server.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
-    try:
-        began_at = time.monotonic()
-        with pytest.raises(BrokerAway, match=r"no confirm in time|accepts nothing now"):
-            rabbit.publish([message(2)], 1.5)
-        assert time.monotonic() - began_at < 3
-        wait_until(lambda: not reachable(rabbit), 10, "the alarm is known")
-    finally:
-        rabbitmq_server.ctl("set_vm_memory_high_watermark", "0.4")
-    wait_until(lambda: reachable(rabbit), 20, "the alarm is over")
-    assert rabbit.publish([message(3)], 10) == [""]
-
-
-# From Python 3.12 on os.fork warns in a process that has threads; here that is the point.
-@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
-def test_a_process_that_forked_makes_its_own_connection(rabbit, channel):
-    assert rabbit.publish([message(1)], 10) == [""]
-
-    child = os.fork()
-    if child == 0:
-        # Nothing of pytest may run in the child, whatever happens.
-        answer = 1
-        with contextlib.suppress(BaseException):
-            answer = 0 if rabbit.publish([message(2)], 10) == [""] else 1
-        os._exit(answer)
-    _, status = os.waitpid(child, 0)
-
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert rabbit.publish([message(3)], 10) == [""]
-    assert [body for _, body in drained(channel)] == [message(n).payload for n in (1, 2, 3)]
 
 
 def run(second, *brokers, **options):
@@ -283,16 +230,3 @@ def test_after_a_killed_broker_every_account_is_sent_in_full(rabbit, rabbitmq_se
     assert consumer.held == nats.consumer.held == sources(26)
     assert consumer.gaps == nats.consumer.gaps == []
     assert set(Account.objects.values_list("last_error", flat=True)) == {""}
-
-
-@pytest.mark.django_db
-def test_a_queue_with_other_arguments_is_shown_with_every_account(rabbit, channel):
-    channel.queue_declare(QUEUE, durable=False)
-    services.declare_demo_accounts(count=2)
-    nats = MemoryBroker("nats")
-
-    report = run(0, nats, rabbit)
-
-    assert report.messages == {"account": 2}
-    for error in Account.objects.values_list("last_error", flat=True):
-        assert error.startswith("rabbitmq: the queue socket_data exists with other arguments")
