@@ -19,6 +19,7 @@ from accounts.core.errors import BadState
 # Beyond these an amount is no money and a price no price, and the arithmetic would round.
 LIMIT_DIGITS = 15
 MOST_DECIMALS = 10
+_FINEST = Decimal(1).scaleb(-MOST_DECIMALS)
 # Outside, a shift to UTC could leave the calendar.
 YEARS = (1970, 9998)
 
@@ -64,11 +65,9 @@ def check(struct: Struct, *names: str) -> None:
             if not YEARS[0] <= value.year <= YEARS[1]:
                 raise ValueError(f"`{_shown(struct, name)}` is out of range")
             continue
-        # Only its digits are looked at: an exponent of a million must not be worked out.
-        _, digits, exponent = value.as_tuple()
-        if not isinstance(exponent, int) or len(digits) + exponent > LIMIT_DIGITS:
+        if not value.is_finite() or value.adjusted() >= LIMIT_DIGITS:
             raise ValueError(f"`{_shown(struct, name)}` is out of range")
-        if exponent < -MOST_DECIMALS:
+        if value.adjusted() < -MOST_DECIMALS or value != value.quantize(_FINEST):
             raise ValueError(f"`{_shown(struct, name)}` has more than {MOST_DECIMALS} decimals")
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.core import simulate
 from accounts.core.simulate import INSTRUMENTS, SEASON_S, state_at
 from accounts.core.state import restored, stored, units
 
@@ -120,3 +121,53 @@ def test_accounts_differ_by_login_and_by_server():
     assert first != state_at("2", "Demo", NOON)
     assert first != state_at("1", "Demo2", NOON)
     assert first == state_at("1", "Demo", NOON)
+
+
+@given(st.text(min_size=1), st.text(min_size=1), moments)
+def test_a_busy_account_always_has_a_position_and_an_order_and_adds_up(login, server, now):
+    found = state_at(login, server, now, busy=True)
+
+    assert restored(stored(found)) == found
+    assert len(found.positions) == len(found.orders) == 1
+    assert tickets(found.positions).isdisjoint(tickets(found.orders))
+    assert found.equity == found.balance + found.profit
+    assert found.positions[0].open_time <= now
+    assert found.orders[0].time <= now
+
+
+@given(st.text(min_size=1), moments)
+def test_the_profit_of_a_busy_account_is_another_one_every_second(login, now):
+    states = [state_at(login, "Demo", now + timedelta(seconds=n), busy=True) for n in range(5)]
+
+    for before, after in pairwise(states):
+        if tickets(before.positions) == tickets(after.positions):
+            assert before.profit != after.profit
+
+
+def test_busy_accounts_replace_what_they_have_each_at_its_own_second():
+    seconds = [NOON + timedelta(seconds=n) for n in range(SEASON_S + 1)]
+    moved = []
+    for login in map(str, range(20)):
+        opened = [state_at(login, "Demo", now, busy=True).positions[0].ticket for now in seconds]
+        moved += [n for n, (a, b) in enumerate(pairwise(opened)) if a != b]
+
+    assert len(moved) == 20
+    assert len(set(moved)) > 15
+
+
+def test_an_account_is_the_same_whatever_was_asked_before():
+    def anew(second):
+        clear_caches()
+        return state_at("7", "Demo", NOON + timedelta(seconds=second))
+
+    seconds = [899, 10, 450, 1500, 20, 900, 455]
+    clear_caches()
+    assert [state_at("7", "Demo", NOON + timedelta(seconds=n)) for n in seconds] == [
+        anew(n) for n in seconds
+    ]
+
+
+def clear_caches():
+    for function in vars(simulate).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
