@@ -192,7 +192,8 @@ def _brought(server: str, login: str, lane: int, season: int, rounds: int) -> De
 
 def _busy_trade(server: str, login: str, lane: int, second: int) -> _Trade:
     phase = _busy_phase(server, login, lane)
-    return _trade_of_season(server, login, lane, second - (second - phase) % SEASON_S)
+    start_s = max(0, second - (second - phase) % SEASON_S)
+    return _trade_of_season(server, login, lane, start_s)
 
 
 @lru_cache(maxsize=65_536)
