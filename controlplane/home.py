@@ -35,7 +35,7 @@ def prepare(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = home / f".writable-{os.getpid()}"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another thread may have been as far
     except OSError as e:
         raise HomeUnusable(
             f"the data directory {home} (TICKPLANE_HOME) cannot be written: {e.strerror}."

@@ -8,7 +8,7 @@ transaction. An account that cannot move says why and stops none of the others.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.core.errors import BadTransition
 from accounts.core.lifecycle import Lifecycle, Step, after
@@ -85,9 +85,9 @@ def request(
     changed = 0
     refused: list[Refusal] = []
     ids = list(accounts.order_by("pk").values_list("pk", flat=True).distinct())
-    for first in range(0, len(ids), CHUNK):
+    for part in chunks(ids):
         with transaction.atomic():
-            rows = _locked(Q(pk__in=ids[first : first + CHUNK]))
+            rows = _locked(Q(pk__in=part))
             moves = _move(rows, step, actor=actor, now=now or timezone.now())
         changed += moves.changed
         refused += moves.refused
@@ -134,9 +134,9 @@ def advance_all(  # noqa: PLR0913  see `advance`
     if epoch is not None:
         wanted &= Q(epoch=epoch)
     changed = 0
-    for first in range(0, len(account_ids), CHUNK):
+    for part in chunks(account_ids):
         with transaction.atomic():
-            rows = _locked(wanted & Q(pk__in=account_ids[first : first + CHUNK]))
+            rows = _locked(wanted & Q(pk__in=part))
             changed += _move(rows, step, actor=SYSTEM, now=now, reason=reason).changed
     return changed
 
@@ -154,7 +154,11 @@ def finish_undeploying(*, now: datetime) -> int:
     done = [pk for pk in leaving if pk not in owed]
     for pk in owed:
         if now - leaving[pk] >= PATIENCE:
-            reason = _("%(count)d events are still owed to a broker") % {"count": owed[pk]}
+            reason = ngettext(
+                "%(count)d event is still owed to a broker",
+                "%(count)d events are still owed to a broker",
+                owed[pk],
+            ) % {"count": owed[pk]}
             _answer([pk], Step.FAILED, reason, now)
     return _answer(done, Step.DONE, "", now)
 
@@ -178,6 +182,12 @@ def _owed(account_ids: Iterable[int]) -> dict[int, int]:
         .values_list("account_id")
         .annotate(Count("pk"))
     )
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield as many at a time as are locked together."""
+    for first in range(0, len(ids), CHUNK):
+        yield ids[first : first + CHUNK]
 
 
 def _locked(wanted: Q) -> list[Account]:

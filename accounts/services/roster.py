@@ -1,15 +1,16 @@
-"""Which accounts there are, and which of them are published."""
+"""Which accounts there are, and what an operator changes of them beside their lifecycle."""
 
 from __future__ import annotations
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
-from accounts.core.lifecycle import PUBLISHED, Lifecycle
-from accounts.models import Account, AccountQuerySet
-from accounts.services import audit
+from accounts.core.lifecycle import DELETABLE, PUBLISHED, Lifecycle
+from accounts.models import Account, AccountGroup, AccountQuerySet, Tag
+from accounts.services import audit, vault
 from accounts.services.audit import SYSTEM, Act
-from accounts.services.lifecycle import ANEW
+from accounts.services.lifecycle import ANEW, Moves, Refusal, chunks
 
 # Two servers, so that a login alone is never mistaken for an identity.
 DEMO_SERVERS = ("Tickplane-Demo", "Tickplane-Demo2")
@@ -37,6 +38,96 @@ def request_snapshots(*, accounts: QuerySet[Account], actor: str = "") -> int:
                 for account in published.only("pk", "server", "login")
             )
         return published.update(**ANEW)
+
+
+def delete(*, accounts: QuerySet[Account], actor: str) -> Moves:
+    """Delete those that are not deployed, with all that is kept of them; the others say why not."""
+    changed = 0
+    refused: list[Refusal] = []
+    ids = list(accounts.order_by("pk").values_list("pk", flat=True).distinct())
+    for part in chunks(ids):
+        with transaction.atomic():
+            rows = list(
+                Account.objects.select_for_update()
+                .filter(pk__in=part)
+                .order_by("pk")
+                .only("pk", "server", "login", "lifecycle")
+            )
+            leaving = [account for account in rows if account.lifecycle in DELETABLE]
+            audit.note_all(
+                Act(actor=actor, action="delete", account=account, before=account.lifecycle)
+                for account in leaving
+            )
+            Account.objects.filter(pk__in=[account.pk for account in leaving]).delete()
+        changed += len(leaving)
+        refused += [undeletable(account) for account in rows if account not in leaving]
+    return Moves(changed, tuple(refused))
+
+
+def undeletable(account: Account) -> Refusal:
+    reason = _("it is %(lifecycle)s; undeploy it first") % {"lifecycle": account.lifecycle}
+    return Refusal(str(account), reason)
+
+
+def set_group(*, accounts: QuerySet[Account], group: AccountGroup | None, actor: str) -> int:
+    """Put these accounts into the group, or into none. Return how many were not there."""
+    elsewhere = Account.objects.filter(pk__in=_ids(accounts)).exclude(group=group)
+    if group is None:
+        elsewhere = Account.objects.filter(pk__in=_ids(accounts), group__isnull=False)
+    with transaction.atomic():
+        movers = list(elsewhere.only("pk", "server", "login"))
+        Account.objects.filter(pk__in=[account.pk for account in movers]).update(group=group)
+        detail = _("group: %(group)s") % {"group": group or "–"}  # noqa: RUF001
+        audit.note_all(
+            Act(actor=actor, action="edit", account=account, detail=detail) for account in movers
+        )
+    return len(movers)
+
+
+def add_tag(*, accounts: QuerySet[Account], tag: Tag, actor: str) -> int:
+    """Give these accounts the tag. Return how many did not have it."""
+    through = Account.tags.through
+    with transaction.atomic():
+        bare = list(
+            Account.objects.filter(pk__in=_ids(accounts))
+            .exclude(tags=tag)
+            .only("pk", "server", "login")
+        )
+        through.objects.bulk_create(
+            (through(account_id=account.pk, tag_id=tag.pk) for account in bare),
+            ignore_conflicts=True,
+        )
+        detail = _("tag: %(tag)s") % {"tag": tag}
+        audit.note_all(
+            Act(actor=actor, action="edit", account=account, detail=detail) for account in bare
+        )
+    return len(bare)
+
+
+def keep_password(*, account: Account, password: str, actor: str) -> None:
+    """
+    Keep the investor password, sealed.
+
+    Raises:
+        NoKey: TICKPLANE_ACCOUNT_KEYS is empty.
+    """
+    _write_password(account, vault.seal(password), _("password kept"), actor)
+
+
+def forget_password(*, account: Account, actor: str) -> None:
+    _write_password(account, "", _("password removed"), actor)
+
+
+def _write_password(account: Account, sealed: str, detail: str, actor: str) -> None:
+    with transaction.atomic():
+        Account.objects.filter(pk=account.pk).update(sealed_password=sealed)
+        audit.note(actor=actor, action="password", account=account, detail=detail)
+    account.sealed_password = sealed
+
+
+def _ids(accounts: QuerySet[Account]) -> QuerySet[Account, int]:
+    """Return the rows' numbers: a filter that joins must not join again."""
+    return accounts.order_by().values_list("pk", flat=True)
 
 
 def declare_demo_accounts(*, count: int = 20) -> int:

@@ -65,7 +65,7 @@ def revoke(*, token: AccountToken, actor: str, now: datetime | None = None) -> b
 
 def authenticate(secret: str, *, now: datetime | None = None) -> AccountToken | None:
     """Return the token that the secret belongs to, unless there is none or it is revoked."""
-    if not secret.startswith(SCHEME) or len(secret) > LONGEST:
+    if not (secret.startswith(SCHEME) and secret.isascii() and len(secret) <= LONGEST):
         return None
     digest = _digest(secret)
     token = (

@@ -7,6 +7,7 @@ open what was sealed before a new key was put in front of them.
 
 from __future__ import annotations
 
+import hmac
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,6 +59,19 @@ def opened(sealed: str) -> str:
     return _contents(sealed, _PASSWORD, within_s=None).decode()
 
 
+def holds(sealed: str, password: str) -> bool:
+    """
+    Return whether this is what `seal` was given; what no key opens is not.
+
+    Raises:
+        NoKey: TICKPLANE_ACCOUNT_KEYS is empty.
+    """
+    try:
+        return bool(sealed) and hmac.compare_digest(opened(sealed).encode(), password.encode())
+    except Unopened:
+        return False
+
+
 def parcel(text: str, *, owner: str) -> str:
     """
     Return a text that a page may carry to its next step: short, and closed to everybody.
@@ -103,7 +117,7 @@ def rotate() -> Rotation:
                 return Rotation(resealed, tuple(unopened))
             for account in rows:
                 try:
-                    account.sealed_password = box.rotate(account.sealed_password).decode()
+                    account.sealed_password = box.rotate(_bytes(account.sealed_password)).decode()
                 except InvalidToken:
                     unopened.append(str(account))
                 else:
@@ -114,12 +128,17 @@ def rotate() -> Rotation:
 
 def _contents(sealed: str, head: bytes, *, within_s: int | None) -> bytes:
     try:
-        contents = _box().decrypt(sealed, ttl=within_s)
+        contents = _box().decrypt(_bytes(sealed), ttl=within_s)
     except InvalidToken:
         contents = b""
     if not contents.startswith(head):
         raise Unopened("none of TICKPLANE_ACCOUNT_KEYS opens it")
     return contents.removeprefix(head)
+
+
+def _bytes(sealed: str) -> bytes:
+    # Text that is none of ours must be refused by the key, not by the encoding.
+    return sealed.encode(errors="replace")
 
 
 def _box() -> MultiFernet:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.fernet import Fernet
 
 from controlplane.env import BadEnvironment, Environment
 
@@ -60,3 +61,24 @@ def test_a_database_url_is_read_and_a_bad_one_named():
     assert env.database("GOOD", "")["PORT"] == 5433
     with pytest.raises(BadEnvironment, match="BAD"):
         env.database("BAD", "")
+
+
+KEY = "A" * 43
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("", 0), (KEY, 1), (f"{KEY}=", 1), (f" {KEY} ,{KEY}=\n", 2), (",", 0)]
+)
+def test_keys_are_read_with_their_padding_or_without(text, count):
+    keys = Environment({"KEYS": text}).keys("KEYS")
+
+    assert keys == [f"{KEY}="] * count
+    assert all(Fernet(key) for key in keys)
+
+
+@pytest.mark.parametrize("text", ["hunter2", f"{KEY},hunter2", "hunter2" * 20, f"{KEY[:-1]}é"])
+def test_what_is_no_key_is_counted_and_never_shown(text):
+    with pytest.raises(BadEnvironment, match=r"KEYS: key [12] ") as caught:
+        Environment({"KEYS": text}).keys("KEYS")
+
+    assert "hunter2" not in str(caught.value)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from controlplane import home
+from controlplane.env import Environment
 from controlplane.standalone import house
 
 
@@ -61,7 +63,7 @@ def test_a_data_directory_serves_one_at_a_time(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("name", ["TICKPLANE_SECRET_KEY", "TICKPLANE_NATS_PASSWORD"])
+@pytest.mark.parametrize("name", home.OWN_SECRETS)
 def test_a_secret_that_is_missing_is_made_and_the_others_are_kept(tmp_path, name):
     before = home.own_secrets(tmp_path)
     home.write(tmp_path, home.SECRETS, before | {name: ""})
@@ -72,3 +74,23 @@ def test_a_secret_that_is_missing_is_made_and_the_others_are_kept(tmp_path, name
     assert after[name] != before[name]
     assert [key for key in before if after[key] != before[key]] == [name]
     assert home.own_secrets(tmp_path) == after
+
+
+def test_an_older_file_of_secrets_gets_what_is_new(tmp_path):
+    old = {"TICKPLANE_SECRET_KEY": "a" * 64, "TICKPLANE_NATS_PASSWORD": "b=c"}
+    home.write(tmp_path, home.SECRETS, old)
+
+    made = home.own_secrets(tmp_path)
+
+    assert made.items() > old.items()
+    assert home.read(tmp_path, home.SECRETS) == made
+    assert stat.S_IMODE((tmp_path / home.SECRETS).stat().st_mode) == 0o600
+    assert len(Environment(made).keys("TICKPLANE_ACCOUNT_KEYS")) == 1
+
+
+def test_many_first_starts_at_once_agree_on_the_secrets(tmp_path):
+    """A key that only its maker knew would be lost, with every password that it sealed."""
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(home.own_secrets, [tmp_path] * 8))
+
+    assert all(secrets == home.own_secrets(tmp_path) for secrets in made)
