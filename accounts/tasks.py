@@ -1,15 +1,20 @@
 """
-Celery's way in: beat calls `tick` each second, which sends one task for each shard, and `prune`
-each hour.
+Celery's way in: beat calls `tick` each second, which sends one task for each shard; the others
+keep house.
 """
 
 from __future__ import annotations
+
+import logging
 
 from celery import shared_task
 from django.utils import timezone
 
 from accounts import services
-from accounts.services import history
+from accounts.core.errors import PublishError
+from accounts.services import deadletters, history
+
+logger = logging.getLogger(__name__)
 
 # A visit that waited longer than its own period is stale: the next one does its work.
 STALE_S = 2
@@ -17,13 +22,22 @@ STALE_S = 2
 
 @shared_task(name="accounts.tick")
 def tick(**_: object) -> None:
-    for shard in services.tick(now=timezone.now()):
+    services.finish_undeploying(now=timezone.now())
+    for shard in services.tick():
         publish_shard.apply_async(kwargs={"shard": shard}, expires=STALE_S)
 
 
 @shared_task(name="accounts.publish_shard")
 def publish_shard(*, shard: int, **_: object) -> None:
     services.publish_shard(shard=shard, now=timezone.now())
+
+
+@shared_task(name="accounts.collect_dead_letters")
+def collect_dead_letters(**_: object) -> None:
+    try:
+        deadletters.collect(now=timezone.now())
+    except PublishError as e:
+        logger.warning("no dead letters collected: %s", e)
 
 
 @shared_task(name="accounts.prune")

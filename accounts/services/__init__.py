@@ -6,19 +6,27 @@ The way into accounts: declare and deploy them, and publish them shard by shard.
 
 from __future__ import annotations
 
+from accounts.services.intake import Full, intake
 from accounts.services.lifecycle import deploy, finish_undeploying, redeploy, undeploy
+from accounts.services.publisher import part
+from accounts.services.publisher import run as run_publisher
 from accounts.services.roster import declare_demo_accounts, request_snapshots, snapshots
-from accounts.services.visit import ShardReport, outlets, publish_shard, tick
+from accounts.services.shards import tick
+from accounts.services.visit import ShardReport, publish_pushed, publish_shard
 
 __all__ = [
+    "Full",
     "ShardReport",
     "declare_demo_accounts",
     "deploy",
     "finish_undeploying",
-    "outlets",
+    "intake",
+    "part",
+    "publish_pushed",
     "publish_shard",
     "redeploy",
     "request_snapshots",
+    "run_publisher",
     "snapshots",
     "tick",
     "undeploy",

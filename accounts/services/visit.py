@@ -1,54 +1,81 @@
 """
-One visit of a shard: ask each provider, work out what is due, publish, record what was confirmed.
+One visit: work out what is due, publish, record what was confirmed.
+
+A shard is visited every second by whoever holds its lease; accounts whose terminals push are also
+visited by the process that took the push in, the moment something structural changed. So that an
+account's messages have one writer at a time, such accounts are claimed, a few at a time; the others
+are written by the lease's owner alone.
 
 Every broker that can be reached gets the same messages, so that all consumers hold the same and one
 difference serves them all. A broker that is away, or did not confirm, owes its consumers a snapshot
-of each account concerned; when it is back, the snapshot goes to everybody.
+of each account concerned; when it is back, the snapshot goes to everybody, spread over ten seconds.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Q
-from msgspec.structs import replace
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 
-from accounts.core import diff, schedule, simulate, state
+from accounts.core import diff, schedule
 from accounts.core.errors import AccountsError, BadState, PublishError
+from accounts.core.lifecycle import Lifecycle, Step
 from accounts.core.messages import Message, message
-from accounts.core.schedule import Intervals, Plan, Turns
-from accounts.core.state import AccountState
-from accounts.models import Account, ShardLease
-from accounts.publish.bus import Bus
+from accounts.core.schedule import Plan, Turns
+from accounts.core.state import AccountState, restored, stored
+from accounts.models import Account
 from accounts.publish.outlet import Outlet
-from accounts.publish.rabbit import Rabbit
-from streams import services as streams
+from accounts.services import (
+    history,
+    lifecycle,
+    observe,
+    outlets,
+    providers,
+    relay,
+    rows,
+    shards,
+    watch,
+)  # fmt: skip
+from accounts.services.observe import Observation
+from accounts.services.outlets import OWED
+from accounts.services.shards import Lease
 
 logger = logging.getLogger(__name__)
 
-# How long a visit waits for one broker. The other one waits as long, so it is short.
-CHECK_S = 1.0
+TICK_S = 1.0
+# How long a visit waits for one broker's confirms.
 PUBLISH_S = 2.0
-# More than a visit can take, and all the silence that a killed worker causes.
-LEASE = timedelta(seconds=10)
-
-# The column that says whether a broker is owed a snapshot, by the broker's name.
-OWED = {"nats": "nats_snapshot_required", "rabbitmq": "rabbitmq_snapshot_required"}
-# What a visit records; the operator's columns are not among them.
-RECORDED = (
-    "epoch", "seq", "state", "published", "nats_snapshot_required", "rabbitmq_snapshot_required",
-    "next_account_at", "next_update_at", "next_positions_at", "next_orders_at",
-    "last_state_at", "last_published_at", "last_error",
-)  # fmt: skip
+# So many pushed accounts are claimed at once: whoever wants one of them waits for so many.
+CLAIMED_AT_ONCE = 100
+# More than publishing them can take.
+CLAIM = timedelta(seconds=10)
+# After an outage the snapshots of a shard come one after another within this time.
+SPREAD_S = 10.0
+# A broker that refuses an account's snapshot is asked again after 1, 2, 4 … seconds.
+LONGEST_REFUSAL_S = 30.0
+# A row says at least so often that its provider was heard, whether or not anything was sent.
+FRESH = timedelta(seconds=5)
+# Nothing was ever pushed: the first push makes it due.
+UNHEARD = timedelta(seconds=30)
 ERROR_LENGTH = 200
+
+# What publishing records. The columns of `observe` are written by whoever observed.
+PUBLISHED = (
+    "epoch", "seq", "published", "sent_structure_number", "snapshot_at", "refusals",
+    "nats_snapshot_required", "rabbitmq_snapshot_required",
+    "next_account_at", "next_update_at", "next_positions_at", "next_orders_at",
+    "last_published_at", "last_error",
+)  # fmt: skip
+# An ingest that came in between has seen something newer: then the account is due at once.
+_DUE = {"due_at": "CASE WHEN COALESCE(last_state_at, created_at) = %s THEN %s ELSE NULL END"}
 
 
 @dataclass(frozen=True)
@@ -56,15 +83,25 @@ class ShardReport:
     """
     What a visit did.
 
-    `messages` counts by kind what at least one broker confirmed; `failed` the accounts that gave no
-    state or are owed to a broker. `skipped`: another worker is at this shard, or took it over, and
-    nothing was recorded.
+    `messages` counts by kind what at least one broker confirmed; `events` what all have; `failed`
+    the accounts that gave no state or are owed to a broker. `skipped`: another worker is at this
+    shard, or took it over, and nothing was recorded.
     """
 
     accounts: int = 0
     messages: Mapping[str, int] = field(default_factory=dict)
+    events: int = 0
     failed: int = 0
     skipped: bool = False
+
+    def __add__(self, other: ShardReport) -> ShardReport:
+        return ShardReport(
+            self.accounts + other.accounts,
+            Counter(self.messages) + Counter(other.messages),
+            self.events + other.events,
+            self.failed + other.failed,
+            self.skipped or other.skipped,
+        )
 
 
 @dataclass
@@ -75,22 +112,32 @@ class _Visit:
     came_with_epoch: int
     state: AccountState | None = None
     held: AccountState | None = None
+    seen: Observation | None = None
     plan: Plan = Plan((), Turns())  # noqa: RUF009  frozen
     messages: list[Message] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
-    delivered: bool = False
+    delivered_at: datetime | None = None
+    worth_recording: bool = False
+    waits_until: datetime | None = None
 
 
-def tick(*, now: datetime) -> list[int]:
-    """Return the numbers of the shards that hold deployed accounts: each is due at every tick."""
-    return Account.objects.deployed().shards()
+@dataclass
+class _Round:
+    """What holds for all accounts of one round: the moment, and the brokers as they are now."""
 
+    now: datetime
+    brokers: Sequence[Outlet]
+    away: dict[str, str]
+    back_at: dict[str, datetime]
+    began: float = field(default_factory=time.monotonic)
 
-@cache
-def outlets() -> tuple[Outlet, ...]:
-    """Return this process's way to each configured broker; they connect on first use."""
-    bus = Bus(streams.link())
-    return (bus, Rabbit(settings.RABBITMQ_URL)) if settings.RABBITMQ_URL else (bus,)
+    @property
+    def up(self) -> list[Outlet]:
+        return [broker for broker in self.brokers if broker.name not in self.away]
+
+    def moment(self) -> datetime:
+        """Return the present, counted from `now`."""
+        return self.now + timedelta(seconds=time.monotonic() - self.began)
 
 
 def publish_shard(
@@ -98,138 +145,269 @@ def publish_shard(
     shard: int,
     now: datetime,
     brokers: Sequence[Outlet] | None = None,
-    intervals: Intervals = Intervals(),  # noqa: B008  frozen
+    lease: Lease | None = None,
 ) -> ShardReport:
     """
-    Visit the deployed accounts of one shard.
+    Visit the accounts of one shard.
 
     Two visits of one shard never overlap: the second returns at once. An account, or a broker, that
     fails is noted and stops none of the others.
+
+    Args:
+        lease: The shard's, where the caller keeps it from visit to visit.
     """
-    lease = _claim(shard, now)
-    if lease is None:
+    own = lease or shards.claim(shard)
+    if own is None:
         return ShardReport(skipped=True)
-    brokers = outlets() if brokers is None else brokers
-    away = _away(brokers)
-    up = [broker for broker in brokers if broker.name not in away]
-    visits = [_Visit(a, a.epoch) for a in Account.objects.deployed().of_shard(shard)]
-    _note_what_was_lost(lease, brokers, visits, now)
-    for visit in visits:
-        _ask(visit, now)
-        _prepare(visit, up, now, intervals)
-    for broker in up:
-        _publish(broker, visits)
-    for visit in visits:
-        _settle(visit, brokers, away, now)
+    this = _round(now, outlets.ours() if brokers is None else brokers)
+    _note_lost_links(own, this)
+    watch.note_silence(shard=shard, now=now)
+    report = _visit_asked(own, this)
+    if not report.skipped:
+        for ids in _pushed_and_due(shard, this):
+            report += _visit_claimed(ids, this)
     # After an exception the lease is not given back: what was sent is unknown, and whoever takes
     # the shard over must begin a new epoch.
-    if not _record(lease, visits):
-        logger.warning("shard %d: another worker took over, nothing recorded", shard)
+    shards.note_visit(shard=shard, took_s=time.monotonic() - this.began, tick_s=TICK_S)
+    if lease is None and not shards.give_back(own):
         return ShardReport(skipped=True)
-    return ShardReport(
-        accounts=len(visits),
-        messages=Counter(m.kind for visit in visits if visit.delivered for m in visit.messages),
-        failed=sum(1 for visit in visits if visit.account.last_error),
+    return report
+
+
+def publish_pushed(
+    *, account_ids: Sequence[int], now: datetime, brokers: Sequence[Outlet] | None = None
+) -> tuple[ShardReport, set[int]]:
+    """
+    Visit these accounts, whose terminals push, at once; return also those that another visit holds.
+    """
+    this = _round(now, outlets.ours() if brokers is None else brokers)
+    report = ShardReport()
+    for ids in _some_at_once(account_ids):
+        report += _visit_claimed(ids, this)
+    return report, set(
+        Account.objects.deployed()
+        .filter(pk__in=account_ids, structure_number__gt=F("sent_structure_number"))
+        .exclude(claim="")
+        .values_list("pk", flat=True)
     )
 
 
-@dataclass
-class _Lease:
-    shard: int
-    owner: str
-    taken_over: bool
-    resynced_at: datetime | None
+def _round(now: datetime, brokers: Sequence[Outlet]) -> _Round:
+    away = outlets.away(brokers)
+    outlets.NOTES.note(brokers, away, now=now)
+    return _Round(now, brokers, away, outlets.back_at(brokers))
 
 
-def _claim(shard: int, now: datetime) -> _Lease | None:
-    row, _ = ShardLease.objects.get_or_create(shard=shard)
-    owner = uuid.uuid4().hex
-    free = Q(owner="") | Q(expires_at__lte=now)
-    claimed = (
-        ShardLease.objects.filter(free, shard=shard, owner=row.owner)
-        .update(owner=owner, expires_at=now + LEASE)
-    )  # fmt: skip
-    return _Lease(shard, owner, row.owner != "", row.resynced_at) if claimed else None
+def _note_lost_links(lease: Lease, this: _Round) -> None:
+    """
+    Let every account begin anew whose confirmed messages a broker may have lost.
+
+    What is owed to a broker that was away is due from now on, too.
+    """
+    accounts = Account.objects.deployed().of_shard(lease.shard)
+    resynced_at = lease.resynced_at
+    for broker in this.up:
+        lost_at, back_at = broker.lost_at(), this.back_at.get(broker.name)
+        if lost_at and (resynced_at is None or resynced_at < lost_at):
+            lease.resynced_at = max(this.now, lost_at)
+            outlets.note_lost_link(broker.name, now=this.now)
+            this.back_at[broker.name] = this.now
+            accounts.update(due_at=None, **{OWED[broker.name]: True})
+        elif back_at and (resynced_at is None or resynced_at < back_at):
+            lease.resynced_at = max(this.now, lease.resynced_at or this.now)
+            accounts.filter(**{OWED[broker.name]: True}).update(due_at=None)
 
 
-def _away(brokers: Iterable[Outlet]) -> dict[str, str]:
-    """Return why each broker that cannot be reached now cannot, by its name."""
-    away: dict[str, str] = {}
-    for broker in brokers:
-        try:
-            broker.check(CHECK_S)
-        except PublishError as e:
-            away[broker.name] = str(e)
-    return away
-
-
-def _note_what_was_lost(
-    lease: _Lease, brokers: Iterable[Outlet], visits: Iterable[_Visit], now: datetime
-) -> None:
-    """Let everything begin anew that may have been lost together with a worker or a link."""
+def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
+    """Visit the accounts whose providers are asked; the lease alone protects them."""
+    accounts = (
+        Account.objects.deployed()
+        .of_shard(lease.shard)
+        .exclude(provider=Account.Provider.PUSH)
+        .select_related("group")
+    )
+    visits = [_Visit(account, account.epoch) for account in accounts]
     if lease.taken_over:
         logger.warning("shard %d: its last worker never finished, new epoch", lease.shard)
         for visit in visits:
-            account = visit.account
-            account.epoch, account.seq, account.published = account.epoch + 1, 0, ""
-            account.nats_snapshot_required = account.rabbitmq_snapshot_required = True
-    for broker in brokers:
-        lost_at = broker.lost_at()
-        if lost_at and (lease.resynced_at is None or lease.resynced_at < lost_at):
-            lease.resynced_at = max(now, lost_at)
-            for visit in visits:
-                setattr(visit.account, OWED[broker.name], True)
+            _begin_anew(visit.account)
+            visit.worth_recording = True
+    for visit in visits:
+        _ask(visit, this.now)
+    if not _keep_observations(lease, visits):
+        logger.warning("shard %d: another worker took over, nothing recorded", lease.shard)
+        return ShardReport(skipped=True)
+    _publish_all(visits, this)
+    if not _record_asked(lease, visits):
+        logger.warning("shard %d: another worker took over, nothing recorded", lease.shard)
+        return ShardReport(skipped=True)
+    lease.taken_over = False
+    asked = Account.objects.of_shard(lease.shard).exclude(provider=Account.Provider.PUSH)
+    return _report(visits, _relay(asked, this), this.now)
+
+
+def _visit_claimed(account_ids: Sequence[int], this: _Round) -> ShardReport:
+    """Visit those of these pushed accounts that nobody else visits now."""
+    claim = uuid.uuid4().hex
+    wanted = Account.objects.filter(pk__in=account_ids)
+    # Its writer ended without a word: what was sent is unknown.
+    abandoned = wanted.exclude(claim="").filter(claimed_until__lte=Now())
+    abandoned.update(claim="", claimed_until=None, **lifecycle.ANEW)
+    if not wanted.filter(claim="").update(claim=claim, claimed_until=Now() + CLAIM):
+        return ShardReport()
+    claimed = list(wanted.filter(claim=claim).select_related("group").order_by("id"))
+    visits = [_Visit(account, account.epoch) for account in claimed if account.deployed]
+    for visit in visits:
+        visit.state = observe.held(visit.account)
+        visit.worth_recording = True
+    _publish_all(visits, this)
+    _record_claimed(visits)
+    events = _relay(wanted.filter(claim=claim), this)
+    Account.objects.filter(pk__in=account_ids, claim=claim).update(claim="", claimed_until=None)
+    return _report(visits, events, this.now)
+
+
+def _pushed_and_due(shard: int, this: _Round) -> Iterable[Sequence[int]]:
+    due = Q(due_at__isnull=True) | Q(due_at__lte=this.now)
+    due |= Q(structure_number__gt=F("sent_structure_number"))
+    pushed = Account.objects.of_shard(shard).filter(provider=Account.Provider.PUSH)
+    ids = set(pushed.deployed().filter(due).values_list("pk", flat=True))
+    ids |= relay.owing(pushed, this.brokers)
+    yield from _some_at_once(sorted(ids))
+
+
+def _some_at_once(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for first in range(0, len(ids), CLAIMED_AT_ONCE):
+        yield ids[first : first + CLAIMED_AT_ONCE]
+
+
+def _relay(accounts: QuerySet[Account], this: _Round) -> int:
+    return relay.relay(accounts, this.brokers, away=this.away, now=this.now)
+
+
+def _begin_anew(account: Account) -> None:
+    account.epoch, account.seq, account.published = account.epoch + 1, 0, ""
+    account.nats_snapshot_required = account.rabbitmq_snapshot_required = True
 
 
 def _ask(visit: _Visit, now: datetime) -> None:
     account = visit.account
     try:
-        visit.state = PROVIDERS[account.provider](account, now)
+        heard = providers.ask(account, now)
+        visit.seen = observe.observe(
+            account, heard.state, at=now, done=heard.done, trouble=heard.trouble
+        )
     except AccountsError as e:
         logger.warning("%s: no state: %s", account, e)
-        account.last_error = str(e)[:ERROR_LENGTH]
+        _note_no_state(visit, str(e), now)
     except Exception as e:
         # A provider is a plugin: a bug in one must not silence the accounts of the others.
         logger.exception("%s: the provider failed", account)
-        account.last_error = f"{type(e).__name__}: {e}"[:ERROR_LENGTH]
+        _note_no_state(visit, f"{type(e).__name__}: {e}", now)
     else:
-        account.state, account.last_state_at = state.stored(visit.state), now
+        visit.state = visit.seen.state
+        visit.worth_recording |= visit.seen.worth_recording
 
 
-def _prepare(visit: _Visit, up: Sequence[Outlet], now: datetime, intervals: Intervals) -> None:
+def _note_no_state(visit: _Visit, reason: str, now: datetime) -> None:
+    visit.seen = watch.lost(visit.account, reason=reason, at=now)
+    visit.account.last_error = reason[:ERROR_LENGTH]
+    visit.worth_recording = True
+
+
+def _keep_observations(lease: Lease, visits: Iterable[_Visit]) -> bool:
+    """
+    Write what happened before anybody is told; return whether the shard is still ours.
+
+    States that only moved an amount are written later, with what was published of them.
+    """
+    told = [visit.seen for visit in visits if visit.seen and visit.seen.events]
+    bars = [
+        (visit.account.pk, visit.seen.finished)
+        for visit in visits
+        if visit.seen and visit.seen.finished is not None
+    ]
+    if not told and not bars:
+        return True
+    with transaction.atomic():
+        if not shards.prolong(lease):
+            return False
+        rows.write([seen.account for seen in told], observe.COLUMNS, guards={})
+        relay.add(event for seen in told for event in seen.events)
+        history.keep(bars)
+    return True
+
+
+def _publish_all(visits: Sequence[_Visit], this: _Round) -> None:
+    up = this.up
+    for visit in visits:
+        _prepare(visit, up, this)
+    for broker in up:
+        _publish(broker, visits, this)
+    for visit in visits:
+        _settle(visit, this)
+
+
+def _prepare(visit: _Visit, up: Sequence[Outlet], this: _Round) -> None:
     """Decide what is due and, when somebody will take it, write the messages."""
     account = visit.account
     if visit.state is None:
         return
-    owed = any(getattr(account, OWED[broker.name]) for broker in up)
-    visit.held = _held(account)
+    owed = [broker for broker in up if getattr(account, OWED[broker.name])]
+    visit.held = _published(account)
+    if owed and (at := _snapshot_at(visit, owed, this)) > this.now:
+        visit.plan, visit.waits_until = Plan((), account.turns()), at
+        return
     visit.plan = schedule.plan(
         visit.state,
         None if owed else visit.held,
         account.turns(),
-        now=now,
-        intervals=intervals,
+        now=this.now,
+        intervals=account.intervals(),
         key=str(account.uuid),
     )
     if not up:
         return
     sender = account.sender()
+    at = account.last_state_at or this.now
     for kind in visit.plan.kinds:
         account.seq += 1
         visit.messages.append(
-            message(kind, sender, visit.state, visit.held, seq=account.seq, at=now)
+            message(kind, sender, visit.state, visit.held, seq=account.seq, at=at)
         )
 
 
-def _held(account: Account) -> AccountState | None:
+def _is_urgent(visit: _Visit) -> bool:
+    """Return whether consumers must learn of it at once, whatever else is planned."""
+    if visit.account.last_published_at is None or visit.account.lifecycle == Lifecycle.DEPLOYING:
+        return True
+    if visit.held is None or visit.state is None:
+        return False
+    return diff.positions_changed(visit.held, visit.state) or diff.orders_changed(
+        visit.held, visit.state
+    )
+
+
+def _snapshot_at(visit: _Visit, owed: Iterable[Outlet], this: _Round) -> datetime:
+    """Return when the account may have the snapshot that it is owed."""
+    account = visit.account
+    at = account.snapshot_at or this.now
+    if _is_urgent(visit):
+        return at
+    spread = timedelta(seconds=schedule.phase(str(account.uuid), SPREAD_S))
+    back = [this.back_at[broker.name] for broker in owed if broker.name in this.back_at]
+    return max([at, *(moment + spread for moment in back)])
+
+
+def _published(account: Account) -> AccountState | None:
     try:
-        return state.restored(account.published) if account.published else None
+        return restored(account.published) if account.published else None
     except BadState as e:
         logger.warning("%s: its record is unreadable, a snapshot mends it: %s", account, e)
         return None
 
 
-def _publish(broker: Outlet, visits: Iterable[_Visit]) -> None:
+def _publish(broker: Outlet, visits: Iterable[_Visit], this: _Round) -> None:
     """Hand all messages to one broker, and note with each account what became of its own."""
     visits = [visit for visit in visits if visit.messages]
     if not visits:
@@ -240,74 +418,154 @@ def _publish(broker: Outlet, visits: Iterable[_Visit]) -> None:
     except PublishError as e:
         logger.warning("%s: nothing confirmed: %s", broker.name, e)
         answers = iter([str(e)] * len(messages))
+    confirmed_at = this.moment()
     for visit in visits:
         failure = next(filter(None, [next(answers) for _ in visit.messages]), "")
         setattr(visit.account, OWED[broker.name], bool(failure))
         if failure:
             visit.errors[broker.name] = failure
         else:
-            visit.delivered = True
+            visit.delivered_at = confirmed_at
 
 
-def _settle(visit: _Visit, brokers: Iterable[Outlet], away: dict[str, str], now: datetime) -> None:
+def _settle(visit: _Visit, this: _Round) -> None:
     account = visit.account
     if visit.state is None:
+        account.due_at = this.now + UNHEARD
         return
     if visit.plan.kinds:
-        for name in away:
+        for name in this.away:
             setattr(account, OWED[name], True)
-    if visit.delivered:
-        account.published = state.stored(diff.applied(visit.held, visit.state, visit.plan.kinds))
-        account.last_published_at = now
+    if visit.delivered_at:
+        account.published = stored(diff.applied(visit.held, visit.state, visit.plan.kinds))
+        account.last_published_at = visit.delivered_at
         turns = visit.plan.turns
         account.next_account_at, account.next_update_at = turns.account_at, turns.update_at
         account.next_positions_at, account.next_orders_at = turns.positions_at, turns.orders_at
-    reasons = away | visit.errors
-    account.last_error = "; ".join(
-        f"{broker.name}: {reasons.get(broker.name, '')}"
-        for broker in brokers
-        if getattr(account, OWED[broker.name])
+    if visit.messages:
+        _note_refusals(visit, this.now)
+    if visit.delivered_at or not visit.plan.kinds:
+        account.sent_structure_number = account.structure_number
+    _note_errors(visit, this)
+    _decide_due(visit, this)
+
+
+def _note_refusals(visit: _Visit, now: datetime) -> None:
+    account = visit.account
+    if not visit.errors:
+        account.refusals, account.snapshot_at = 0, None
+        return
+    account.refusals = min(account.refusals + 1, 30)
+    wait_s = min(LONGEST_REFUSAL_S, 2.0 ** (account.refusals - 1))
+    account.snapshot_at = now + timedelta(seconds=wait_s)
+
+
+def _note_errors(visit: _Visit, this: _Round) -> None:
+    account = visit.account
+    reasons = this.away | visit.errors
+    error = "; ".join(
+        f"{broker.name}: {reason}"
+        for broker in this.brokers
+        if getattr(account, OWED[broker.name]) and (reason := reasons.get(broker.name, ""))
     )[:ERROR_LENGTH]
+    owes = any(getattr(account, OWED[broker.name]) for broker in this.brokers)
+    if error or not owes:
+        visit.worth_recording |= account.last_error != error
+        account.last_error = error
 
 
-def _record(lease: _Lease, visits: Sequence[_Visit]) -> bool:
+def _decide_due(visit: _Visit, this: _Round) -> None:
+    """Say when the account wants the next visit, for those that are visited only then."""
+    account, state = visit.account, visit.state
+    assert state is not None
+    if visit.messages or not this.up:
+        visit.worth_recording = True
+    if visit.waits_until or visit.errors:
+        account.due_at = visit.waits_until or account.snapshot_at
+        return
+    if not visit.delivered_at and visit.plan.kinds:
+        account.due_at = None
+        return
+    turns = [account.next_account_at]
+    turns += [account.next_positions_at] if state.positions else []
+    turns += [account.next_orders_at] if state.orders else []
+    held = _published(account)
+    if held is not None and diff.changed(held, state):
+        turns.append(account.next_update_at)
+    account.due_at = min((turn for turn in turns if turn), default=None)
+
+
+def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
     """
-    Write what the visit learnt and give the lease back, together; return whether it was still ours.
+    Write what the visit learnt; return whether the shard was still ours.
 
     An account that an operator began anew meanwhile has another epoch, and keeps it.
     """
-    table = connection.ops.quote_name(Account._meta.db_table)  # noqa: SLF001  Django's public name
-    fields = [f for f in Account._meta.concrete_fields if f.name in RECORDED]  # noqa: SLF001
-    columns = ", ".join(f"{connection.ops.quote_name(f.attname)} = %s" for f in fields)
-    # One prepared statement for all rows: a hundred times as fast as bulk_update, whose CASE
-    # grows with rows times columns.
-    statement = f"UPDATE {table} SET {columns} WHERE id = %s AND epoch = %s"  # noqa: S608  no value in it
-    rows = [
-        [
-            *(f.get_db_prep_save(getattr(visit.account, f.attname), connection) for f in fields),
-            visit.account.pk,
-            visit.came_with_epoch,
-        ]
-        for visit in visits
-    ]
+    worth = [visit for visit in visits if visit.worth_recording or _is_old(visit)]
     with transaction.atomic():
-        if not ShardLease.objects.filter(shard=lease.shard, owner=lease.owner).update(
-            owner="", expires_at=None, resynced_at=lease.resynced_at
-        ):
+        if not shards.prolong(lease):
             return False
-        if rows:
-            with connection.cursor() as cursor:
-                cursor.executemany(statement, rows)
+        rows.write(
+            [visit.account for visit in worth],
+            (*PUBLISHED, *observe.COLUMNS, "due_at"),
+            guards={"epoch": [visit.came_with_epoch for visit in worth]},
+        )
     return True
 
 
-def _simulated(account: Account, now: datetime) -> AccountState:
-    return replace(
-        simulate.state_at(str(account.login), account.server, now, leverage=account.leverage),
-        currency=account.currency,
+def _is_old(visit: _Visit) -> bool:
+    """Return whether the row has not said for a while that its provider was heard."""
+    heard_at = visit.account.last_state_at
+    if visit.seen is None or visit.seen.heard_before_at is None or heard_at is None:
+        return True
+    return heard_at - visit.seen.heard_before_at >= FRESH
+
+
+def _record_claimed(visits: Sequence[_Visit]) -> None:
+    rows.write(
+        [visit.account for visit in visits],
+        PUBLISHED,
+        guards={"epoch": [visit.came_with_epoch for visit in visits]},
+        instead=_DUE,
+        extra=[[v.account.last_state_at or v.account.created_at, v.account.due_at] for v in visits],
     )
 
 
-PROVIDERS: Mapping[str, Callable[[Account, datetime], AccountState]] = {
-    Account.Provider.SIMULATOR: _simulated,
-}
+def _report(visits: Sequence[_Visit], events: int, now: datetime) -> ShardReport:
+    _answer_operator(visits, now)
+    return ShardReport(
+        accounts=len(visits),
+        messages=Counter(m.kind for visit in visits if visit.delivered_at for m in visit.messages),
+        events=events,
+        failed=sum(1 for visit in visits if visit.account.last_error),
+    )
+
+
+def _answer_operator(visits: Iterable[_Visit], now: datetime) -> None:
+    """Say of accounts that were to be deployed whether they are."""
+    for visit in visits:
+        account = visit.account
+        if account.lifecycle != Lifecycle.DEPLOYING:
+            continue
+        step, reason = _answer(visit)
+        if step:
+            lifecycle.advance(
+                account_id=account.pk,
+                step=step,
+                reason=reason,
+                now=now,
+                seen=Lifecycle.DEPLOYING,
+                epoch=account.epoch,
+            )
+
+
+def _answer(visit: _Visit) -> tuple[Step | None, str]:
+    account = visit.account
+    if visit.delivered_at:
+        return Step.DONE, ""
+    if visit.state is None and account.provider == Account.Provider.PUSH:
+        # Ready to be pushed to; whether anybody does is the connection's matter.
+        return Step.DONE, ""
+    if visit.state is None:
+        return Step.FAILED, account.last_error
+    return None, ""

@@ -5,7 +5,6 @@ from django.db import IntegrityError, transaction
 
 from accounts import services
 from accounts.models import Account
-from tests.unit.accounts.examples import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +29,13 @@ def test_demo_accounts_that_were_undeployed_stay_so():
 def test_deploying_begins_a_new_epoch_and_undeploying_ends_publishing():
     Account.objects.create(server="S", login=1)
 
-    assert services.tick(now=NOW) == []
+    assert services.tick() == []
     assert services.deploy(accounts=Account.objects.all()) == 1
     assert services.deploy(accounts=Account.objects.all()) == 0
     assert Account.objects.get().epoch == 1
-    assert services.tick(now=NOW) == [0]
+    assert services.tick() == [0]
     assert services.undeploy(accounts=Account.objects.all()) == 1
-    assert services.tick(now=NOW) == []
+    assert services.tick() == []
 
 
 def test_a_snapshot_is_requested_of_deployed_accounts_only():

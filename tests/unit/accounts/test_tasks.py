@@ -37,7 +37,7 @@ def test_a_tick_without_accounts_sends_nothing(monkeypatch):
 
 
 def test_a_shard_task_takes_arguments_that_it_does_not_know(monkeypatch):
-    monkeypatch.setattr("accounts.services.visit.outlets", lambda: ())
+    monkeypatch.setattr("accounts.services.outlets.ours", lambda: ())
 
     tasks.publish_shard(shard=3, fence=7)
 

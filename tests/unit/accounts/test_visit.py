@@ -7,20 +7,24 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from accounts import services
 from accounts.core.errors import BadState
 from accounts.core.messages import snapshot
-from accounts.core.schedule import Intervals
 from accounts.core.simulate import state_at
 from accounts.core.state import restored
 from accounts.models import Account, ShardLease
 from accounts.publish.rabbit import Rabbit
-from accounts.services import visit
+from accounts.services import providers
+from accounts.services.providers import Heard
 from tests.unit.accounts.brokers import MemoryBroker
 from tests.unit.accounts.examples import NOW
 
 pytestmark = pytest.mark.django_db
+
+# However many accounts there are.
+MOST_QUERIES = 20
 
 
 @pytest.fixture
@@ -50,6 +54,10 @@ def run(second, *brokers, shard=0, **options):
     )
 
 
+def expire_lease():
+    ShardLease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
 def kinds(broker, first=0):
     return [message["type"] for message in broker.consumer.messages[first:]]
 
@@ -72,17 +80,20 @@ def source(account, second):
 def test_the_first_visit_sends_a_snapshot_of_each_account(nats, accounts):
     report = run(0, nats)
 
-    assert report == services.ShardReport(accounts=4, messages={"account": 4})
+    # That each terminal is heard is four events.
+    assert report == services.ShardReport(accounts=4, messages={"account": 4}, events=4)
     assert nats.consumer.held == {key(account): source(account, 0) for account in accounts}
     row = Account.objects.order_by("id")[0]
-    assert (row.last_state_at, row.last_published_at) == (NOW, NOW)
+    assert row.last_state_at == NOW
+    assert NOW < row.last_published_at < NOW + timedelta(seconds=2)
     assert (row.epoch, row.seq, row.last_error) == (1, 1, "")
 
 
 def test_a_consumer_rebuilds_every_account_after_two_minutes_of_changes(nats, accounts):
     for second in range(120):
         run(second, nats)
-    run(140, nats, intervals=Intervals(account_s=3600))
+    Account.objects.update(account_s=3600)
+    run(140, nats)
 
     assert Counter(kinds(nats)).keys() == {"account", "update", "positions", "orders"}
     assert nats.consumer.gaps == []
@@ -98,10 +109,12 @@ def test_what_is_recorded_as_published_is_what_a_consumer_holds(nats, accounts):
 
 
 def test_nobody_visits_a_shard_twice_at_once(nats, accounts):
-    ShardLease.objects.create(shard=0, owner="another", expires_at=NOW + timedelta(seconds=1))
+    later = timezone.now() + timedelta(seconds=60)
+    ShardLease.objects.create(shard=0, owner="another", expires_at=later)
 
     assert run(0, nats) == services.ShardReport(skipped=True)
     assert nats.consumer.messages == []
+    assert ShardLease.objects.get().skipped == 1
 
 
 def test_a_visit_inside_a_visit_does_nothing(nats, accounts):
@@ -118,9 +131,10 @@ def test_a_visit_inside_a_visit_does_nothing(nats, accounts):
 
 def test_a_shard_whose_worker_was_killed_begins_a_new_epoch(nats, accounts):
     run(0, nats)
-    ShardLease.objects.update(owner="dead", expires_at=NOW + timedelta(seconds=9))
+    ShardLease.objects.update(owner="dead", expires_at=timezone.now() + timedelta(seconds=60))
 
     assert run(8, nats).skipped
+    expire_lease()
     assert run(9, nats).messages == {"account": 4}
     assert {m["epoch"] for m in nats.consumer.messages[4:]} == {2}
     assert run(10, nats).skipped is False
@@ -146,6 +160,7 @@ def test_an_exception_leaves_the_shard_to_a_new_epoch(nats, accounts):
         run(0, Broken())
 
     assert run(1, nats).skipped
+    expire_lease()
     assert run(10, nats).messages == {"account": 4}
     assert nats.consumer.last[key(accounts[0])] == (2, 1)
 
@@ -156,9 +171,9 @@ def test_an_account_that_gives_no_state_stops_no_other(nats, accounts, monkeypat
             raise BadState("the terminal sent half a position")
         if account.pk == accounts[1].pk:
             raise KeyError("a bug")
-        return state_at(str(account.login), account.server, now)
+        return Heard(state_at(str(account.login), account.server, now))
 
-    monkeypatch.setattr(visit, "PROVIDERS", {"simulator": provider})
+    monkeypatch.setattr(providers, "PROVIDERS", {"simulator": provider})
     report = run(0, nats)
 
     assert (report.messages, report.failed) == ({"account": 2}, 2)
@@ -193,11 +208,19 @@ def test_a_broker_that_is_away_does_not_stop_the_other_and_gets_snapshots_later(
     assert errors == {f"{name}: cannot be reached"}
 
     gone.away = ""
-    assert run(60, *brokers).messages == {"account": 4}
-    assert kinds(gone, first=4) == ["account"] * 4
+    run(60, *brokers)
+    at_once = sum(message["type"] == "account" for message in gone.consumer.messages[4:])
+    for second in range(61, 71):
+        run(second, *brokers)
+    # Spread over ten seconds, each account begins with its snapshot.
+    first = {}
+    for message in gone.consumer.messages[4:]:
+        first.setdefault(message["accountId"], message["type"])
+    assert list(first.values()) == ["account"] * 4
+    assert at_once < 4
     assert gone.consumer.held == there.consumer.held
     assert set(Account.objects.values_list("last_error", flat=True)) == {""}
-    for second in range(61, 90):
+    for second in range(71, 100):
         run(second, *brokers)
     assert gone.consumer.held == there.consumer.held
     assert gone.consumer.gaps == there.consumer.gaps == []
@@ -218,19 +241,31 @@ def test_without_any_broker_the_state_is_kept_and_sent_later(nats, accounts):
 
 
 def test_only_the_accounts_that_were_refused_get_a_snapshot(nats, accounts):
-    run(0, nats, intervals=Intervals(account_s=3600))
+    Account.objects.update(account_s=3600)
+    run(0, nats)
     nats.refused = {str(accounts[0]): "nacked"}
     for second in range(1, 12):
-        run(second, nats, intervals=Intervals(account_s=3600))
+        run(second, nats)
     row = Account.objects.get(pk=accounts[0].pk)
-    assert (row.last_error, row.last_published_at) == ("nats: nacked", NOW)
+    assert row.last_error == "nats: nacked"
+    assert row.last_published_at < NOW + timedelta(seconds=1)
 
     nats.refused = {}
     before = len(nats.consumer.messages)
-    run(12, nats, intervals=Intervals(account_s=3600))
+    for second in range(12, 30):
+        run(second, nats)
     snapshots = [m for m in nats.consumer.messages[before:] if m["type"] == "account"]
     assert [m["login"] for m in snapshots] == [str(accounts[0].login)]
     assert nats.consumer.gaps == []
+
+
+def test_an_account_that_is_refused_for_good_is_tried_ever_less_often(nats, accounts):
+    nats.refused = {str(accounts[0]): "too large"}
+    for second in range(120):
+        run(second, nats)
+
+    # After 1, 2, 4, 8, 16 and then every 30 s.
+    assert Account.objects.get(pk=accounts[0].pk).seq in range(6, 11)
 
 
 def test_a_publish_that_fails_as_a_whole_advances_nothing(nats, accounts):
@@ -245,11 +280,15 @@ def test_a_publish_that_fails_as_a_whole_advances_nothing(nats, accounts):
 
 
 def test_a_link_that_was_lost_and_is_back_gets_every_account_once(nats, rabbitmq, accounts):
-    run(0, nats, rabbitmq)
-    rabbitmq.lost = NOW + timedelta(seconds=1)
+    Account.objects.update(account_s=3600)
+    run(10, nats, rabbitmq)
+    rabbitmq.lost = NOW + timedelta(seconds=11)
 
-    assert run(2, nats, rabbitmq).messages == {"account": 4}
-    assert "account" not in run(3, nats, rabbitmq).messages
+    snapshots = [run(second, nats, rabbitmq).messages.get("account", 0) for second in range(12, 40)]
+    assert sum(snapshots) == 4
+    # Spread over ten seconds.
+    assert sum(snapshots[:11]) == 4
+    assert max(snapshots) < 4
 
 
 def test_an_account_begun_anew_during_a_visit_keeps_its_new_epoch(accounts):
@@ -282,7 +321,7 @@ def test_only_deployed_accounts_of_the_shard_are_visited(nats):
             id=number, server="S", login=number, lifecycle="DRAFT" if number == 502 else "DEPLOYED"
         )
 
-    assert services.tick(now=NOW) == [0, 1]
+    assert services.tick() == [0, 1]
     assert run(0, nats, shard=0).accounts == 1
     assert run(0, nats, shard=1).accounts == 1
     assert {m["login"] for m in nats.consumer.messages} == {"500", "501"}
@@ -302,7 +341,7 @@ def test_a_visit_writes_all_accounts_in_one_statement(
 ):
     run(0, nats)
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(MOST_QUERIES):
         run(1, nats)
 
 
@@ -316,10 +355,11 @@ def test_the_operators_currency_and_leverage_reach_the_messages(nats):
 
 
 def test_the_largest_leverage_that_a_row_holds_is_published_as_any_other(nats):
-    Account.objects.create(server="S", login=7, lifecycle="DEPLOYED", leverage=2**31 - 1)
+    fields = {"lifecycle": "DEPLOYED", "leverage": 2**31 - 1, "account_s": 3600}
+    Account.objects.create(server="S", login=7, **fields)
 
     for second in range(3):
-        run(second, nats, intervals=Intervals(account_s=3600))
+        run(second, nats)
 
     assert kinds(nats).count("account") == 1
 
@@ -346,4 +386,7 @@ def test_a_failing_broker_is_said_once_for_a_visit(nats, accounts, caplog):
     with caplog.at_level(logging.WARNING):
         run(0, nats)
 
-    assert [r.getMessage() for r in caplog.records] == ["nats: nothing confirmed: gone"]
+    assert [r.getMessage() for r in caplog.records] == [
+        "nats: nothing confirmed: gone",
+        "nats: no event confirmed: gone",
+    ]

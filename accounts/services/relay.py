@@ -1,0 +1,102 @@
+"""
+The outbox: events on their way from the database to every broker.
+
+An event is sent to a broker until that broker has confirmed it, always with the same id. The caller
+holds the accounts (their lease or their claims), so that one account's events leave in order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet
+
+from accounts.core.errors import PublishError
+from accounts.core.events import Event
+from accounts.models import Account, AccountEvent
+from accounts.publish.outlet import Outlet
+from accounts.services import outlets
+
+logger = logging.getLogger(__name__)
+
+# After a long outage the backlog leaves in parts, so that no visit outlives its lease.
+AT_ONCE = 1000
+PUBLISH_S = 2.0
+ERROR_LENGTH = 200
+
+
+def add(events: Iterable[AccountEvent]) -> None:
+    """Put events into the outbox, in the caller's transaction."""
+    AccountEvent.objects.bulk_create(events, batch_size=500)
+
+
+def owing(accounts: QuerySet[Account], brokers: Iterable[Outlet]) -> set[int]:
+    """Return which of these accounts have events that one of these brokers has not confirmed."""
+    return set(_owed(accounts, brokers).order_by().values_list("account_id", flat=True).distinct())
+
+
+def relay(
+    accounts: QuerySet[Account],
+    brokers: Sequence[Outlet],
+    *,
+    away: Mapping[str, str],
+    now: datetime,
+) -> int:
+    """Send what is owed of these accounts; return how many events some broker confirmed now."""
+    up = [broker for broker in brokers if broker.name not in away]
+    if not up:
+        return 0
+    rows = list(_owed(accounts, up).select_related("account").order_by("id")[:AT_ONCE])
+    if not rows:
+        return 0
+    confirmed: set[int] = set()
+    for broker in up:
+        column = outlets.SENT_AT[broker.name]
+        confirmed |= _send(broker, [row for row in rows if getattr(row, column) is None], now)
+    return len(confirmed)
+
+
+def event_of(row: AccountEvent) -> Event:
+    account = row.account
+    return Event(
+        id=str(row.message_id),
+        key=account.pk,
+        server=account.server,
+        login=str(account.login),
+        kind=row.kind,
+        number=row.number,
+        payload=row.payload.encode(),
+        subject=row.subject,
+    )
+
+
+def _owed(accounts: QuerySet[Account], brokers: Iterable[Outlet]) -> QuerySet[AccountEvent]:
+    condition = outlets.owed_events([broker.name for broker in brokers])
+    # The same condition as the index has: every event that is still owed to anybody.
+    unfinished = Q(rabbitmq_at__isnull=True) | Q(nats_at__isnull=True)
+    return AccountEvent.objects.filter(unfinished, condition, account__in=accounts)
+
+
+def _send(broker: Outlet, rows: Sequence[AccountEvent], now: datetime) -> set[int]:
+    if not rows:
+        return set()
+    try:
+        answers = broker.publish_events([event_of(row) for row in rows], PUBLISH_S)
+    except PublishError as e:
+        logger.warning("%s: no event confirmed: %s", broker.name, e)
+        answers = [str(e)] * len(rows)
+    done = [row.pk for row, answer in zip(rows, answers, strict=True) if not answer]
+    AccountEvent.objects.filter(pk__in=done).update(
+        attempts=F("attempts") + 1, last_error="", **{outlets.SENT_AT[broker.name]: now}
+    )
+    failures: dict[str, list[int]] = {}
+    for row, answer in zip(rows, answers, strict=True):
+        if answer:
+            failures.setdefault(answer[:ERROR_LENGTH], []).append(row.pk)
+    for reason, pks in failures.items():
+        AccountEvent.objects.filter(pk__in=pks).update(
+            attempts=F("attempts") + 1, last_error=reason
+        )
+    return set(done)
