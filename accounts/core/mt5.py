@@ -216,6 +216,8 @@ class HistoryOrder(Struct):
 
     def __post_init__(self) -> None:
         ORDER_STATE.named("state", self.state)
+        if isinstance(self.reason, str):
+            ORDER_REASON.named("reason", self.reason)
 
 
 class TradeDeal(Struct):
