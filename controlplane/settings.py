@@ -78,6 +78,8 @@ _PAGES = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "channels",
     "realtime",
     "controlplane",
@@ -227,6 +229,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
     },
+    "collect-dead-letters": {
+        "task": "accounts.collect_dead_letters",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "keep-streams": {
         "task": "streams.keep",
         "schedule": 60.0,
@@ -236,15 +243,47 @@ CELERY_BEAT_SCHEDULE = {
 
 # REST
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    # What a program shows counts before what a browser brings along.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "controlplane.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["controlplane.permissions.NamedRights"],
     "DEFAULT_PARSER_CLASSES": ["controlplane.parsers.BoundedJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["controlplane.renderers.ExactJSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "controlplane.openapi.Schema",
+    "EXCEPTION_HANDLER": "controlplane.refusals.answer",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Tickplane",
+    "DESCRIPTION": "One control plane for trading-account and market-data streams.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    # From the side car: no page of ours asks another site for anything.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "accountToken": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "`tpa_…`: pushes the state of one account, or of one group's.",
+            }
+        }
+    },
 }
 
 # How long the past of the accounts is kept
 _LONGEST_DAYS = 3650
+# A terminal that pushes nothing for so long is STALE, then DISCONNECTED.
+ACCOUNT_STALE_S = env.whole("TICKPLANE_ACCOUNT_STALE_S", 15, least=2, most=3600)
+ACCOUNT_DISCONNECTED_S = env.whole("TICKPLANE_ACCOUNT_DISCONNECTED_S", 60, least=2, most=86_400)
+ACCOUNT_SESSIONS = HOME / "sessions"
 EQUITY_RETENTION_DAYS = env.whole(
     "TICKPLANE_EQUITY_RETENTION_DAYS", 90, least=1, most=_LONGEST_DAYS
 )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 admin.site.site_title = admin.site.site_header = "Tickplane"
 admin.site.site_url = None  # Its "View site" would be a second way to the dashboard.
 admin.site.index_title = _("Administration")
 
+# In two parts, page and script, because our policy lets no script in that stands in a page.
+docs = SpectacularSwaggerSplitView.as_view(template_name="controlplane/api_docs.html")
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/docs", login_required(docs), name="api-docs"),
     path("", include("streams.urls")),
     path("", include("accounts.urls")),
     path("", include("realtime.urls")),

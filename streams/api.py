@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 from django.conf import settings
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -18,6 +20,10 @@ from streams import services
 from streams.core.errors import BadSubject, BrokerError, TooLarge
 
 STARTED_AT = timezone.now()
+
+# Their shape is the contract's, in docs/protocol.md.
+ANSWER = {200: OpenApiTypes.OBJECT}
+AWAY = OpenApiResponse(OpenApiTypes.OBJECT, description="NATS did not do what was asked.")
 
 
 class ContractCaller(BasePermission):
@@ -55,22 +61,26 @@ class Health(APIView):
     authentication_classes = []
     permission_classes = []
 
+    @extend_schema(responses={**ANSWER, 503: OpenApiTypes.OBJECT}, auth=[])
     def get(self, request: Request) -> Response:
         ready, body = services.health()
         return Response(body, status=status.HTTP_200_OK if ready else 503)
 
 
 class Status(ContractView):
+    @extend_schema(responses={**ANSWER, 503: AWAY})
     def get(self, request: Request) -> Response:
         return Response(services.status(now=timezone.now(), started_at=STARTED_AT))
 
 
 class Streams(ContractView):
+    @extend_schema(responses={**ANSWER, 503: AWAY})
     def get(self, request: Request) -> Response:
         return Response({"streams": services.stream_rows()})
 
 
 class NatsInfo(ContractView):
+    @extend_schema(responses={**ANSWER, 503: AWAY})
     def get(self, request: Request) -> Response:
         return Response(services.nats_info())
 
@@ -83,6 +93,16 @@ class PublishRequest(msgspec.Struct):
 
 
 class Publish(ContractView):
+    @extend_schema(
+        request=OpenApiTypes.OBJECT,
+        responses={**ANSWER, 400: OpenApiTypes.OBJECT, 503: AWAY},
+        examples=[
+            OpenApiExample(
+                "A message", {"subject": "orders.new", "message": {"id": 7}}, request_only=True
+            ),
+            OpenApiExample("Published", {"success": True}, response_only=True),
+        ],
+    )
     def post(self, request: Request) -> Response:
         try:
             asked = msgspec.convert(request.data, PublishRequest)
