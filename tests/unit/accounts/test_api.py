@@ -16,6 +16,10 @@ pytestmark = pytest.mark.django_db
 KEYS = [
     "accountId", "server", "login", "label", "currency", "leverage", "provider", "deployed",
     "lastStateAt", "lastPublishedAt", "lastError", "state",
+    "lifecycle", "lifecycleReason", "lifecycleSince", "connection", "connectionReason",
+    "connectionSince", "group", "tags", "source", "intervals", "effectiveIntervals", "ageMs",
+    "epoch", "seq", "eventNumber", "hasPassword", "snapshotOwed", "utcOffsetS", "isDemo",
+    "createdAt",
 ]  # fmt: skip
 
 
@@ -46,7 +50,9 @@ def test_accounts_are_listed_with_their_last_state(reader):
     assert first["lastStateAt"] == "2025-11-14T10:30:19Z"
     assert first["state"]["balance"] == float(json.loads(row.state)["balance"])
     assert list(first["state"]) == [
-        "balance", "equity", "profit", "margin", "freeMargin", "positions", "orders",
+        "balance", "equity", "profit", "margin", "freeMargin", "positions", "orders", "credit",
+        "marginLevel", "currency", "currencyDigits", "leverage", "tradeMode", "marginMode",
+        "tradeAllowed",
     ]  # fmt: skip
     positions = [p for found in body["results"] for p in found["state"]["positions"]]
     assert positions[0].keys() >= {"ticket", "symbol", "type", "openPrice", "openTime"}
