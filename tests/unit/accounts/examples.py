@@ -63,30 +63,58 @@ moments = st.datetimes(
 )
 money = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
 prices = st.decimals(min_value=0, max_value=10**6, places=5)
+stops = st.none() | prices
 tickets = st.integers(0, 2**63 - 1)
-positions = st.builds(
-    Position,
-    ticket=tickets,
-    symbol=st.text(min_size=1, max_size=12),
-    side=st.sampled_from(["BUY", "SELL"]),
-    volume=st.decimals(min_value=0, max_value=100, places=2),
-    open_price=prices,
-    current_price=prices,
-    profit=money,
-    swap=money,
-    commission=st.none() | money,
-    open_time=moments,
-)
-orders = st.builds(
-    Order,
-    ticket=tickets,
-    symbol=st.text(min_size=1, max_size=12),
-    type=st.sampled_from(["BUY_LIMIT", "SELL_LIMIT", "BUY_STOP", "SELL_STOP"]),
-    volume=st.decimals(min_value=0, max_value=100, places=2),
-    price=prices,
-    current_price=prices,
-    time=moments,
-)
+volumes = st.decimals(min_value=0, max_value=100, places=2)
+magics = st.integers(-(2**63), 2**63 - 1)
+comments = st.text(max_size=8)
+
+
+def positions_of(tickets):
+    return st.builds(
+        Position,
+        ticket=tickets,
+        identifier=st.none() | tickets,
+        symbol=st.text(min_size=1, max_size=12),
+        side=st.sampled_from(["BUY", "SELL"]),
+        volume=volumes,
+        open_price=prices,
+        current_price=prices,
+        stop_loss=stops,
+        take_profit=stops,
+        profit=money,
+        swap=money,
+        commission=st.none() | money,
+        open_time=moments,
+        magic=magics,
+        comment=comments,
+    )
+
+
+def orders_of(tickets):
+    return st.builds(
+        Order,
+        ticket=tickets,
+        symbol=st.text(min_size=1, max_size=12),
+        type=st.sampled_from(["BUY_LIMIT", "SELL_LIMIT", "BUY_STOP", "SELL_STOP_LIMIT"]),
+        state=st.sampled_from(["PLACED", "PARTIAL", "REQUEST_MODIFY"]),
+        volume=volumes,
+        volume_initial=st.none() | volumes,
+        price=prices,
+        stop_limit_price=stops,
+        current_price=prices,
+        stop_loss=stops,
+        take_profit=stops,
+        time=moments,
+        time_type=st.sampled_from(["GTC", "SPECIFIED"]),
+        expiration=st.none() | moments,
+        magic=magics,
+        comment=comments,
+    )
+
+
+positions = positions_of(tickets)
+orders = orders_of(tickets)
 states = st.builds(
     AccountState,
     balance=money,
@@ -96,6 +124,6 @@ states = st.builds(
     free_margin=money,
     currency=st.sampled_from(["USD", "EUR"]),
     leverage=st.integers(1, 1000),
-    positions=st.lists(positions, max_size=4, unique_by=lambda p: p.ticket).map(tuple),
+    positions=st.lists(positions, max_size=4, unique_by=lambda p: p.key).map(tuple),
     orders=st.lists(orders, max_size=4, unique_by=lambda o: o.ticket).map(tuple),
 )

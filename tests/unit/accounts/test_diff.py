@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from accounts.core import diff
@@ -78,3 +79,45 @@ def test_new_terms_are_told_apart_from_new_amounts():
     assert diff.terms_changed(state(), state(leverage=200))
     assert diff.terms_changed(state(), state(currency="EUR"))
     assert not diff.terms_changed(state(), state(equity="1.00"))
+
+
+def test_a_deadband_may_be_wider_than_one_unit():
+    held = state(equity="10000.00", balance="10000.00")
+    now = state(equity="10000.04", balance="9999.95")
+
+    assert diff.changed(held, now, deadband=5) == ("balance",)
+    assert diff.changed(held, now) == ("balance", "equity")
+
+
+@given(st.sampled_from(["volume", "open_price"]), st.integers(-9, 9))
+def test_the_noise_of_a_double_changes_no_position(name, noise):
+    noisy = getattr(POSITION, name) + Decimal(noise).scaleb(-10)
+    held, now = POSITION, replace(POSITION, **{name: noisy})
+
+    assert not diff.positions_changed(state(positions=(held,)), state(positions=(now,)))
+
+
+def test_the_smallest_step_of_the_finest_price_is_no_noise():
+    held = replace(POSITION, open_price=Decimal("0.00001234"))
+    now = replace(POSITION, open_price=Decimal("0.00001235"))
+
+    assert diff.positions_changed(state(positions=(held,)), state(positions=(now,)))
+
+
+def test_stops_and_what_else_the_lists_do_not_show_change_no_list():
+    held = state(positions=(POSITION,), orders=(ORDER,))
+    now = state(
+        positions=(replace(POSITION, stop_loss=Decimal(1), magic=1, comment="x"),),
+        orders=(replace(ORDER, take_profit=Decimal(1), state="PARTIAL"),),
+    )
+
+    assert not diff.positions_changed(held, now)
+    assert not diff.orders_changed(held, now)
+
+
+def test_a_ticket_that_a_broker_replaced_over_night_is_shown_at_once():
+    held = replace(POSITION, identifier=1)
+
+    assert diff.positions_changed(
+        state(positions=(held,)), state(positions=(replace(held, ticket=2),))
+    )

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -68,6 +71,60 @@ def test_money_has_the_decimals_of_its_currency_and_no_noise():
 
     assert b'"balance":0.10,"equity":0.30,"profit":0.00,"margin":10000.00' in body
     assert b'"balance":10000,' in payload("account", state(currency_digits=0))
+
+
+@pytest.mark.parametrize(
+    ("price", "written"),
+    [
+        ("0.000001", b"0.000001"),
+        ("0.0000001", b"0.0000001"),
+        ("1E-10", b"0.0000000001"),
+        ("0E-8", b"0.00000000"),
+        ("0.00000123", b"0.00000123"),
+        ("-5E-8", b"-0.00000005"),
+        ("1E+4", b"10000"),
+        ("0E+3", b"0"),
+        ("1.10000", b"1.10000"),
+    ],
+)
+def test_a_price_is_written_digit_by_digit_however_small(price, written):
+    entries = (replace(POSITION, open_price=Decimal(price)),)
+    pending = (replace(ORDER, price=Decimal(price)),)
+
+    assert b'"openPrice":' + written + b"," in payload("positions", state(positions=entries))
+    assert b'"price":' + written + b"," in payload("orders", state(orders=pending))
+
+
+def test_money_of_eight_decimals_is_written_digit_by_digit():
+    bitcoin = state(balance="0.5", equity="0.50000001", profit="0.00000001", margin="0",
+                    currency="BTC", currency_digits=8)  # fmt: skip
+
+    assert (
+        b'"balance":0.50000000,"equity":0.50000001,"profit":0.00000001,"margin":0.00000000,'
+        in payload("account", bitcoin)
+    )
+
+
+@given(states)
+def test_no_number_has_an_exponent(now):
+    exponent = re.compile(rb"[0-9][eE][+-]?[0-9]")
+    nameless = replace(
+        now,
+        positions=tuple(replace(entry, symbol="X") for entry in now.positions),
+        orders=tuple(replace(entry, symbol="X") for entry in now.orders),
+    )
+
+    for kind in get_args(Kind):
+        assert not exponent.search(payload(kind, nameless).partition(b'"timestamp"')[0])
+
+
+def test_what_the_contract_does_not_name_is_not_in_its_messages():
+    position = replace(POSITION, stop_loss=Decimal(1), magic=3, comment="x", identifier=4)
+    order = replace(ORDER, take_profit=Decimal(1), magic=3, comment="x", state="PARTIAL")
+
+    more = state(positions=(position,), orders=(order,), credit=Decimal(5), trade_mode="REAL")
+    for kind in get_args(Kind):
+        assert payload(kind, more) == payload(kind, state(positions=(POSITION,), orders=(ORDER,)))
 
 
 def test_a_commission_that_nobody_knows_is_null():
