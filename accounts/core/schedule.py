@@ -5,12 +5,18 @@ Which messages an account is due to send now, and when it is next.
     update      every 3 s, when a watched amount changed
     positions   at once on open or close, else every 5 s while there are any
     orders      at once on place, delete or execute, else every 10 s while there are any
+
+Turns are fixed to the calendar and not to what was sent last: each account has a phase of its own,
+so that thousands that were deployed together, or came back together after an outage, spread evenly.
+Within an account the kinds have different phases, so that with the contract's intervals none of
+them falls on the snapshot, which would make it void.
 """
 
 from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -19,6 +25,8 @@ from accounts.core.messages import Kind
 from accounts.core.state import AccountState
 
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+_TICK_S = 1.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,26 +71,20 @@ def plan(  # noqa: PLR0913  each is a different thing, and three are keywords
         held: What consumers hold, or None when that is unknown: then a snapshot is due.
         key: The account's identity; it decides where in the interval its snapshots fall.
     """
+    rasters = _rasters(intervals, key)
     if held is None or _come(turns.account_at, now) or diff.terms_changed(held, state):
-        return Plan(("account",), _after_snapshot(now, intervals, key))
+        return Plan(("account",), _after_snapshot(turns, now, rasters))
     kinds: list[Kind] = []
     update_at, positions_at, orders_at = turns.update_at, turns.positions_at, turns.orders_at
     if _come(update_at, now) and diff.changed(held, state):
-        # Not counted from the old turn: two updates are never closer than the interval.
         kinds.append("update")
-        update_at = now + timedelta(seconds=intervals.update_s)
-    if diff.positions_changed(held, state):
+        update_at = rasters.update.following(now)
+    if diff.positions_changed(held, state) or (state.positions and _come(positions_at, now)):
         kinds.append("positions")
-        positions_at = now + timedelta(seconds=intervals.positions_s)
-    elif state.positions and _come(positions_at, now):
-        kinds.append("positions")
-        positions_at = _following(positions_at, intervals.positions_s, now)
-    if diff.orders_changed(held, state):
+        positions_at = rasters.positions.following(now)
+    if diff.orders_changed(held, state) or (state.orders and _come(orders_at, now)):
         kinds.append("orders")
-        orders_at = now + timedelta(seconds=intervals.orders_s)
-    elif state.orders and _come(orders_at, now):
-        kinds.append("orders")
-        orders_at = _following(orders_at, intervals.orders_s, now)
+        orders_at = rasters.orders.following(now)
     return Plan(
         tuple(kinds),
         Turns(
@@ -100,35 +102,61 @@ def phase(key: str, interval_s: float) -> float:
     return int.from_bytes(digest) / 2**64 * interval_s
 
 
-def _after_snapshot(now: datetime, intervals: Intervals, key: str) -> Turns:
-    """A snapshot carries everything, so every other turn starts anew behind it."""
-    return Turns(
-        account_at=_next_of_phase(now, intervals.account_s, phase(key, intervals.account_s)),
-        update_at=now + timedelta(seconds=intervals.update_s),
-        positions_at=now + timedelta(seconds=intervals.positions_s),
-        orders_at=now + timedelta(seconds=intervals.orders_s),
+class _Raster(Struct, frozen=True):
+    """Moments at equal distances, `phase_s` after the calendar's."""
+
+    interval_s: float
+    phase_s: float
+
+    def after(self, now: datetime) -> datetime:
+        """Return the first of the moments that is later than `now`."""
+        interval = round(self.interval_s * _SECOND)
+        here = (now - _EPOCH) // _MICROSECOND
+        return now + timedelta(
+            microseconds=interval - (here - round(self.phase_s * _SECOND)) % interval
+        )
+
+    def following(self, now: datetime) -> datetime:
+        """
+        Return the next moment, one interval away or nearly so.
+
+        A tick comes up to a second after the moment that it serves: that much nearer it may be.
+        """
+        slack_s = min(_TICK_S, self.interval_s / 2)
+        return self.after(now + timedelta(seconds=self.interval_s - slack_s))
+
+
+class _Rasters(Struct, frozen=True):
+    account: _Raster
+    update: _Raster
+    positions: _Raster
+    orders: _Raster
+
+
+@lru_cache(maxsize=65_536)
+def _rasters(intervals: Intervals, key: str) -> _Rasters:
+    own_s = phase(key, intervals.account_s)
+    # With the contract's intervals, each is a whole number of ticks behind the snapshot.
+    return _Rasters(
+        _Raster(intervals.account_s, own_s),
+        _Raster(intervals.update_s, (own_s + 1) % intervals.update_s),
+        _Raster(intervals.positions_s, (own_s + 2) % intervals.positions_s),
+        _Raster(intervals.orders_s, (own_s + 4) % intervals.orders_s),
     )
 
 
-def _next_of_phase(now: datetime, interval_s: float, phase_s: float) -> datetime:
-    """
-    Return the first moment after `now` that lies at the phase.
-
-    Fixed to the calendar and not to the last snapshot, so that accounts that were deployed
-    together, or came back together after an outage, spread again at their second snapshot.
-    """
-    interval = timedelta(seconds=interval_s) // _MICROSECOND
-    wanted = timedelta(seconds=phase_s) // _MICROSECOND
-    here = (now - _EPOCH) // _MICROSECOND
-    return now + timedelta(microseconds=interval - (here - wanted) % interval)
+def _after_snapshot(turns: Turns, now: datetime, rasters: _Rasters) -> Turns:
+    """The snapshot carries what has come due meanwhile; what has not keeps its turn."""
+    return Turns(
+        account_at=rasters.account.after(now),
+        update_at=_kept(turns.update_at, now, rasters.update),
+        positions_at=_kept(turns.positions_at, now, rasters.positions),
+        orders_at=_kept(turns.orders_at, now, rasters.orders),
+    )
 
 
-def _following(turn: datetime | None, interval_s: float, now: datetime) -> datetime:
-    """Count from the old turn, so that the tick's own raster does not stretch the interval."""
-    interval = timedelta(seconds=interval_s)
-    if turn is not None and turn + interval > now:
-        return turn + interval
-    return now + interval
+def _kept(turn: datetime | None, now: datetime, raster: _Raster) -> datetime:
+    return raster.following(now) if turn is None or _come(turn, now) else turn
 
 
 def _come(turn: datetime | None, now: datetime) -> bool:

@@ -40,7 +40,6 @@ class Refused(Enum):
 
     UNKNOWN_TOKEN = "unknown_token"  # noqa: S105  no secret
     NOT_COVERED = "not_covered"
-    NOT_FOUND = "not_found"
     BAD_STATE = "bad_state"
     ANOTHER_ACCOUNT = "another_account"
     NOT_PUSHED = "not_pushed"

@@ -161,3 +161,20 @@ def test_the_next_snapshot_is_after_now_and_within_the_interval(key, now, interv
 
     assert now < turns.account_at <= now + timedelta(seconds=interval_s)
     assert 0 <= phase(key, interval_s) <= interval_s
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c", "d", "e"])
+def test_an_account_in_which_all_moves_sends_forty_messages_a_minute(key):
+    terminal = Terminal(key=key)
+    for second in range(60 + 600):
+        price = Decimal(second)
+        terminal.tick(
+            state(
+                equity=f"{second}.00",
+                positions=(replace(POSITION, current_price=price),),
+                orders=(replace(ORDER, current_price=price),),
+            )
+        )
+
+    sent = Counter(kind for second, kind in terminal.sent if second >= 60)
+    assert sent == {"account": 20, "update": 200, "positions": 120, "orders": 60}
