@@ -56,22 +56,26 @@ class Schema(AutoSchema):
             return described
         return f"{described}\n\nScope of an API token: `{scope}`.".strip()
 
-    def _get_response_bodies(self, direction: Any = "response") -> Any:
-        bodies = super()._get_response_bodies(direction)
-        for code in self._refusals():
-            if str(code.value) not in bodies:
-                bodies[str(code.value)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
-                    _refusal(code), str(code.value), direction=direction
-                )
-        return dict(sorted(bodies.items()))
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            answers = operation["responses"]
+            for code in self._refusals(operation):
+                if str(code.value) not in answers:
+                    answers[str(code.value)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                        _refusal(code), str(code.value)
+                    )
+            operation["responses"] = dict(sorted(answers.items()))
+        return operation
 
-    def _refusals(self) -> list[HTTPStatus]:
+    def _refusals(self, operation: dict[str, Any]) -> list[HTTPStatus]:
+        places = {parameter["in"] for parameter in operation.get("parameters", ())}
         found = []
-        if self.method in ("POST", "PATCH", "PUT") or self._is_list_view():
+        if "requestBody" in operation or "query" in places:
             found.append(HTTPStatus.BAD_REQUEST)
         if self._asks_who():
             found += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
-        if "{" in self.path:
+        if "path" in places:
             found.append(HTTPStatus.NOT_FOUND)
         return found
 

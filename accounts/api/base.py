@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import ValidationError as BadValue
 from django.shortcuts import get_object_or_404
@@ -120,16 +119,6 @@ class Amount(serializers.Field[Decimal, Any, Decimal, Any]):
         return Decimal(format(value, "f"))
 
 
-class Text(serializers.CharField):
-    """Text that a database takes: halves of characters, which JSON can spell, are refused."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text: str = super().to_internal_value(data)
-        if any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise ValidationError(_("This is half a character."))
-        return text
-
-
 def actor(request: Request) -> str:
     """Return who is written down: the user, and the token that acts for them, if one does."""
     name = request.user.get_username()
@@ -147,7 +136,3 @@ def no_store(response: Response) -> Response:
     """Keep an answer that holds a secret out of every cache."""
     response["Cache-Control"] = "no-store"
     return response
-
-
-def by_uuid(accounts: AccountQuerySet, wanted: list[UUID]) -> dict[UUID, Account]:
-    return {account.uuid: account for account in accounts.filter(uuid__in=wanted)}

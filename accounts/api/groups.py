@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.base import CONFLICT, AccountsView, Pages, Strict, Text, actor
+from accounts.api.base import CONFLICT, AccountsView, Pages, Strict, actor
 from accounts.api.records import IntervalSerializer
 from accounts.models import AccountGroup, Tag
 from accounts.services import queries, records
@@ -27,12 +27,12 @@ class GroupSerializer(serializers.Serializer[AccountGroup]):
 
 
 class GroupChangeSerializer(Strict):
-    name = Text(max_length=64, required=False)
+    name = serializers.CharField(max_length=64, required=False)
     intervals = IntervalSerializer(required=False)
 
 
 class NewGroupSerializer(GroupChangeSerializer):
-    name = Text(max_length=64)
+    name = serializers.CharField(max_length=64)
 
 
 class TagSerializer(serializers.Serializer[Tag]):
@@ -42,7 +42,7 @@ class TagSerializer(serializers.Serializer[Tag]):
 
 
 class NewTagSerializer(Strict):
-    name = Text(max_length=64)
+    name = serializers.CharField(max_length=64)
 
 
 GROUP = {"groupId": 2, "name": "Desk", "intervals": examples.OWN_INTERVALS, "accounts": 12}

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.base import CONFLICT, AccountsView, Strict, actor, by_uuid
+from accounts.api.base import CONFLICT, AccountsView, Strict, actor
 from accounts.core.lifecycle import PUBLISHED, Step
 from accounts.models import Account
-from accounts.services import lifecycle, queries, roster
+from accounts.services import lifecycle, roster
 
 MOST_ACCOUNTS = 500
 RESYNC = "resync"
@@ -94,7 +94,6 @@ class Act(AccountsView):
         examples=[examples.answered(ACCEPTED, code=202)],
     )
     def post(self, request: Request, account_id: UUID) -> Response:
-        """Ask for it; a worker carries it out. The lifecycle says when it is done."""
         self.account()
         outcome = acted(self.action, [account_id], actor(request))[0]
         if outcome["error"]:
@@ -102,21 +101,27 @@ class Act(AccountsView):
         return Response(outcome, status=HTTPStatus.ACCEPTED)
 
 
+@extend_schema_view(post=extend_schema(description="Let the account be published."))
 class Deploy(Act):
     action = Step.DEPLOY.value
 
 
+@extend_schema_view(post=extend_schema(description="Publish nothing of the account any more."))
 class Undeploy(Act):
     action = Step.UNDEPLOY.value
 
 
+@extend_schema_view(post=extend_schema(description="Let the account begin anew."))
 class Redeploy(Act):
     action = Step.REDEPLOY.value
 
 
+@extend_schema_view(
+    post=extend_schema(
+        description="Send a snapshot, in a new epoch: for consumers that met a gap in `seq`."
+    )
+)
 class Resync(Act):
-    """Consumers that met a gap ask for a snapshot here; the account begins a new epoch."""
-
     action = RESYNC
 
 
@@ -124,7 +129,9 @@ def acted(action: str, wanted: list[UUID], who: str) -> list[Mapping[str, Any]]:
     """Return what became of each of these accounts, in their order."""
     accounts = Account.objects.filter(uuid__in=wanted)
     refused = _resync(accounts, who) if action == RESYNC else _step(accounts, Step(action), who)
-    found = by_uuid(queries.accounts().only("uuid", "server", "login", "lifecycle"), wanted)
+    found = {
+        account.uuid: account for account in accounts.only("uuid", "server", "login", "lifecycle")
+    }
     return [_outcome(uuid, found.get(uuid), refused) for uuid in wanted]
 
 

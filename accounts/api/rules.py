@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.base import AccountsView, Amount, Pages, Strict, Text, actor
+from accounts.api.base import AccountsView, Amount, Pages, Strict, actor
 from accounts.api.filters import LONGEST, Backend
 from accounts.models import Account, AccountGroup, Rule
 from accounts.services import queries, records
@@ -40,9 +40,11 @@ class RuleSerializer(serializers.Serializer[Rule]):
 
 
 class RuleChangeSerializer(Strict):
-    name = Text(max_length=100, required=False)
+    name = serializers.CharField(max_length=100, required=False)
     accountId = serializers.UUIDField(required=False, allow_null=True)
-    group = Text(max_length=64, required=False, allow_null=True, help_text="Its name.")
+    group = serializers.CharField(
+        max_length=64, required=False, allow_null=True, help_text="Its name."
+    )
     kind = serializers.ChoiceField(choices=Rule.Kind.choices, required=False)
     basis = serializers.ChoiceField(choices=Rule.Basis.choices, required=False)
     unit = serializers.ChoiceField(choices=Rule.Unit.choices, required=False)
@@ -52,7 +54,7 @@ class RuleChangeSerializer(Strict):
 
 
 class NewRuleSerializer(RuleChangeSerializer):
-    name = Text(max_length=100)
+    name = serializers.CharField(max_length=100)
     kind = serializers.ChoiceField(choices=Rule.Kind.choices)
     basis = serializers.ChoiceField(choices=Rule.Basis.choices)
     unit = serializers.ChoiceField(choices=Rule.Unit.choices)

@@ -17,13 +17,14 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import services
 from accounts.api import examples
 from accounts.api.base import AccountsView, Strict, actor
 from accounts.api.filters import AccountFilter, Backend
 from accounts.core import roster
 from accounts.core.roster import BadFile
 from accounts.models import AccountQuerySet
-from accounts.services import exporting, importing, queries
+from accounts.services import exporting, importing
 
 CSV = (
     "server,login,label,group,tags,provider,update_s,password\r\n"
@@ -135,6 +136,8 @@ class Import(AccountsView):
         """Declare and edit the accounts of a CSV file: all of them, or none if one line is bad."""
         asked = self.asked(DryRunSerializer(data=request.query_params.dict()))
         body: Any = request.data
+        if not isinstance(body, bytes):
+            body = b""  # What was empty is not parsed, and comes as something else.
         try:
             text = roster.decoded(body)
         except BadFile as e:
@@ -177,7 +180,7 @@ class Export(AccountsView):
     content_negotiation_class = Whatever
 
     def get_queryset(self) -> AccountQuerySet:
-        return queries.accounts()
+        return services.snapshots()
 
     @extend_schema(
         responses={(200, "text/csv"): OpenApiTypes.STR},

@@ -147,7 +147,7 @@ def edit(*, record: AnyRecord, values: Mapping[str, Any], actor: str) -> AnyReco
         record.full_clean(validate_unique=False)
         record.save(update_fields=changed)
         _note(record, "edit", actor, changed)
-        if isinstance(record, AccountGroup) and set(changed) & set(INTERVALS):
+        if set(changed) & set(INTERVALS) and isinstance(record, AccountGroup):
             roster.request_snapshots(accounts=Account.objects.filter(group=record))
     rules.forget()
     return record

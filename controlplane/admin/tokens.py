@@ -46,7 +46,8 @@ class ApiTokens(admin.ModelAdmin[ApiToken]):
     list_display = (
         "shown", "name", "user", "reach", "created_at", "expires_at", "last_used_at", "revoked_at",
     )  # fmt: skip
-    list_filter = ("user",)
+    # Only users of tokens that may be seen, not all users there are.
+    list_filter = (("user", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username")
     actions = ("revoke",)
