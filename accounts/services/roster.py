@@ -30,7 +30,7 @@ def request_snapshots(*, accounts: QuerySet[Account], actor: str = "") -> int:
     Args:
         actor: Who is written down for it; empty for consumers, who ask often.
     """
-    published = accounts.filter(lifecycle__in=PUBLISHED)
+    published = Account.objects.filter(pk__in=_ids(accounts), lifecycle__in=PUBLISHED)
     with transaction.atomic():
         if actor:
             audit.note_all(

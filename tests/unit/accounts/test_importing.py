@@ -37,7 +37,7 @@ def test_accounts_groups_and_tags_are_made():
     assert counts(report) == (2, 0, 0, 0)
     assert (report.groups, report.tags) == (("Fund",), ("a", "b"))
     one, two = Account.objects.order_by("login")
-    assert (one.label, one.group.name, one.provider, one.currency) == ("One", "Fund", "push", "EUR")
+    assert (one.label, str(one.group), one.provider, one.currency) == ("One", "Fund", "push", "EUR")
     assert (one.leverage, one.update_s, one.account_s, one.lifecycle) == (30, 4, None, "DRAFT")
     assert sorted(tag.name for tag in one.tags.all()) == ["a", "b"]
     assert vault.opened(one.sealed_password) == "hunter2"
@@ -81,7 +81,7 @@ def test_only_what_differs_is_altered_and_named():
         (4, "Live/3", "created", ()),
     ]
     one = Account.objects.get(login=1)
-    assert (one.label, one.group.name, one.currency) == ("Uno", "Fund", "EUR")
+    assert (one.label, str(one.group), one.currency) == ("Uno", "Fund", "EUR")
     assert [tag.name for tag in one.tags.all()] == ["b"]
     assert vault.opened(one.sealed_password) == "hunter3"
     # The workers' columns are theirs.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -144,13 +145,13 @@ def test_a_worker_answers_with_a_reason():
 @pytest.mark.django_db
 def test_an_answer_that_comes_too_late_changes_nothing():
     account = Account.objects.create(server="S", login=1, lifecycle="DEPLOYING", epoch=2)
-    answer = {"account_id": account.pk, "step": Step.DONE, "now": NOW}
+    done = partial(lifecycle.advance, account_id=account.pk, step=Step.DONE, now=NOW)
 
     moved(Step.UNDEPLOY)
-    assert not lifecycle.advance(**answer, seen=Lifecycle.DEPLOYING)
+    assert not done(seen=Lifecycle.DEPLOYING)
     moved(Step.DEPLOY)
-    assert not lifecycle.advance(**answer, epoch=2)
-    assert lifecycle.advance(**answer, epoch=3, seen=Lifecycle.DEPLOYING)
+    assert not done(epoch=2)
+    assert done(epoch=3, seen=Lifecycle.DEPLOYING)
     assert every().get().lifecycle == "DEPLOYED"
 
 
