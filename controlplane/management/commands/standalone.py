@@ -237,7 +237,7 @@ def flowing() -> set[str]:
     found = set()
     if pipeline.services.has_demo_source():
         found.add("market")
-    if accounts.services.tick(now=timezone.now()):
+    if accounts.services.tick():
         found.add("account")
     connection.close()
     return found
