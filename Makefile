@@ -48,12 +48,12 @@ check-loopback: # Waits more than it works: beside the others it costs nothing.
 
 .PHONY: bench
 bench: tools ## Run one measurement, BENCH=name; its JSON line stays in var/bench
-	if [ -z "$(BENCH)" ] || [ ! -f "tests/bench/$(BENCH).py" ]; then \
-	  known=$$(cd tests/bench 2>/dev/null && ls *.py 2>/dev/null | sed -e 's/\.py$$//' -e '/^__init__$$/d' | paste -sd' '); \
+	if [ -z "$(BENCH)" ] || [ ! -f "tests/bench/$(subst -,_,$(BENCH)).py" ]; then \
+	  known=$$(cd tests/bench 2>/dev/null && ls *.py 2>/dev/null | sed -e 's/\.py$$//' -e '/^__init__$$/d' -e 's/_/-/g' | paste -sd' '); \
 	  echo "make bench: no measurement is called '$(BENCH)'; there is: $${known:-none yet}. Use BENCH=name." >&2; exit 2; \
 	fi
 	(umask 077; mkdir -p var/bench)
-	$(BIN)/python -m tests.bench.$(BENCH) $(ARGS) | tee var/bench/$(BENCH).json
+	$(BIN)/python -m tests.bench.$(subst -,_,$(BENCH)) $(ARGS) | tee var/bench/$(BENCH).json
 
 .PHONY: screenshots
 screenshots: tools ## Make the pictures of the documentation anew

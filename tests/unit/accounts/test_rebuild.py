@@ -18,6 +18,7 @@ from tests.unit.accounts.examples import NOW, SENDER
 def carried(terminal, consumer, kinds=("account",)):
     """Hand the terminal's push to the consumer, by way of our own cores."""
     push = mt5.push(json.dumps(terminal.push()).encode())
+    assert push.state
     for seq, kind in enumerate(kinds):
         sent = message(kind, SENDER, push.state, None, seq=seq, at=NOW)
         consumer.take(sent.payload)
