@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -332,6 +334,21 @@ def test_broker_time_less_its_offset_is_utc(moment, offset):
 
     (found,) = state(positions=[entry], server_utc_offset=offset).positions
     assert found.open_time == moment
+
+
+def test_the_example_in_the_documentation_is_taken():
+    text = (Path(__file__).parents[3] / "docs/protocol.md").read_text()
+    (example,) = re.findall(r'```json\n(\{"v":1,"server_utc_offset".*?)\n```', text, re.DOTALL)
+
+    found = push(example.encode())
+
+    assert found.state is not None
+    assert found.state.positions[0].commission == Decimal("-3.50")
+    assert found.state.orders[0].type == "BUY_LIMIT"
+    assert found.done == (
+        DoneOrder(ticket=987654320, state="FILLED", reason="TP", position_id=123456700),
+    )
+    assert set(json.loads(example)) == {field.encode_name for field in fields(mt5.Body)}
 
 
 def test_many_terminals_speak_at_once_and_a_bad_one_spoils_only_itself():
