@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -47,12 +47,16 @@ def terms_changed(held: AccountState, now: AccountState) -> bool:
 
 def positions_changed(held: AccountState, now: AccountState) -> bool:
     """Return whether a position was opened, closed or resized. Its profit does not count."""
-    return _book(held.positions) != _book(now.positions)
+    return _book(held.positions, _exact) != _book(now.positions, _exact) and (
+        _book(held.positions, scaled) != _book(now.positions, scaled)
+    )
 
 
 def orders_changed(held: AccountState, now: AccountState) -> bool:
     """Return whether an order was placed, altered, deleted or executed."""
-    return _book(held.orders) != _book(now.orders)
+    return _book(held.orders, _exact) != _book(now.orders, _exact) and (
+        _book(held.orders, scaled) != _book(now.orders, scaled)
+    )
 
 
 def applied(held: AccountState | None, now: AccountState, kinds: Iterable[str]) -> AccountState:
@@ -74,11 +78,18 @@ def _terms(state: AccountState) -> tuple[object, ...]:
     return (state.currency, state.leverage, state.currency_digits)
 
 
-def _book(entries: Iterable[Position | Order]) -> frozenset[tuple[object, ...]]:
+def _book(
+    entries: Iterable[Position | Order], number: Callable[[Decimal], object]
+) -> frozenset[tuple[object, ...]]:
     """What the contract's lists show of the structure. Stops are no part of them."""
     return frozenset(
-        (entry.ticket, entry.symbol, entry.side, scaled(entry.volume), scaled(entry.open_price))
+        (entry.ticket, entry.symbol, entry.side, number(entry.volume), number(entry.open_price))
         if isinstance(entry, Position)
-        else (entry.ticket, entry.symbol, entry.type, scaled(entry.volume), scaled(entry.price))
+        else (entry.ticket, entry.symbol, entry.type, number(entry.volume), number(entry.price))
         for entry in entries
     )
+
+
+def _exact(number: Decimal) -> Decimal:
+    # Nearly always this finds no difference, and finds that out several times as fast.
+    return number

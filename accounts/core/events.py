@@ -184,9 +184,7 @@ def settled(before: AccountState | None, after: AccountState) -> AccountState:
             for entry in after.positions
         ),
         orders=tuple(
-            replace(entry, time=pending[entry.ticket].time)
-            if keep_times and entry.ticket in pending
-            else entry
+            _settled_order(pending.get(entry.ticket), entry, keep_times=keep_times)
             for entry in after.orders
         ),
     )
@@ -317,12 +315,19 @@ def _terms(entry: Order, state: AccountState) -> tuple[object, ...]:
 def _settled_position(was: Position | None, entry: Position, *, keep_times: bool) -> Position:
     if was is None or was.side != entry.side:
         return entry
+    open_time = was.open_time if keep_times else entry.open_time
     known = entry.commission
     if known is None and not diff.differ(was.volume, entry.volume):
         known = was.commission
-    return replace(
-        entry, open_time=was.open_time if keep_times else entry.open_time, commission=known
-    )
+    if (open_time, known) == (entry.open_time, entry.commission):
+        return entry
+    return replace(entry, open_time=open_time, commission=known)
+
+
+def _settled_order(was: Order | None, entry: Order, *, keep_times: bool) -> Order:
+    if was is None or not keep_times or was.time == entry.time:
+        return entry
+    return replace(entry, time=was.time)
 
 
 def _change(
