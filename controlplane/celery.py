@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import beat_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
@@ -16,9 +15,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@beat_init.connect
+@app.on_after_configure.connect
 def make_room_for_the_schedule(**_: object) -> None:
     """Beat keeps its clock in a file, and ends when the folder is not there."""
-    Path(settings.CELERY_BEAT_SCHEDULE_FILENAME).parent.mkdir(
-        mode=0o700, parents=True, exist_ok=True
-    )
+    schedule = Path(settings.CELERY_BEAT_SCHEDULE_FILENAME)
+    schedule.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

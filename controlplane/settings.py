@@ -117,7 +117,7 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
-# Celery checks the URLs as it starts; a process that serves none shall not load every view for that.
+# Celery checks the URLs as it starts: a process that serves none shall not load every view.
 ROOT_URLCONF = "controlplane.urls" if ROLE == "all" else ""
 ASGI_APPLICATION = "controlplane.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

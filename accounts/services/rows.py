@@ -22,7 +22,8 @@ def write(
     Update these columns of each account, where its guards still hold.
 
     One prepared statement for all rows: a hundred times as fast as `bulk_update`, whose CASE grows
-    with rows times columns.
+    with rows times columns. Values are numbers, texts, moments and None: nothing that a field would
+    have to prepare.
 
     Args:
         guards: For each column that must be unchanged, the value it must have, by account.
@@ -34,28 +35,26 @@ def write(
         return
     quote = connection.ops.quote_name
     named = {f.name: f for f in Account._meta.concrete_fields}  # noqa: SLF001  Django's public name
-    fields = [named[name] for name in columns]
-    special = [named[name] for name in instead or {}]
-    held = [named[name] for name in guards]
-    assignments = [f"{quote(f.attname)} = %s" for f in fields]
-    assignments += [f"{quote(f.attname)} = {(instead or {})[f.name]}" for f in special]
-    conditions = ["id = %s", *(f"{quote(f.attname)} = %s" for f in held)]
+    attributes = [named[name].attname for name in columns]
+    assignments = [f"{quote(attribute)} = %s" for attribute in attributes]
+    assignments += [
+        f"{quote(named[name].attname)} = {sql}" for name, sql in (instead or {}).items()
+    ]
+    conditions = ["id = %s", *(f"{quote(named[name].attname)} = %s" for name in guards)]
     table = quote(Account._meta.db_table)  # noqa: SLF001
     statement = f"UPDATE {table} SET {', '.join(assignments)} WHERE {' AND '.join(conditions)}"  # noqa: S608  no value in it
+    adapted = connection.ops.adapt_datetimefield_value
     rows = [
         [
-            *(f.get_db_prep_save(getattr(account, f.attname), connection) for f in fields),
-            *(_prepared(value) for value in (extra[index] if extra else ())),
-            account.pk,
-            *(f.get_db_prep_save(guards[f.name][index], connection) for f in held),
+            adapted(value) if isinstance(value, datetime) else value
+            for value in (
+                *(getattr(account, attribute) for attribute in attributes),
+                *(extra[index] if extra else ()),
+                account.pk,
+                *(values[index] for values in guards.values()),
+            )
         ]
         for index, account in enumerate(accounts)
     ]
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
-
-
-def _prepared(value: object) -> object:
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    return value

@@ -112,6 +112,7 @@ class _Visit:
     came_with_epoch: int
     state: AccountState | None = None
     held: AccountState | None = None
+    now_held: AccountState | None = None
     seen: Observation | None = None
     plan: Plan = Plan((), Turns())  # noqa: RUF009  frozen
     messages: list[Message] = field(default_factory=list)
@@ -354,7 +355,7 @@ def _prepare(visit: _Visit, up: Sequence[Outlet], this: _Round) -> None:
     if visit.state is None:
         return
     owed = [broker for broker in up if getattr(account, OWED[broker.name])]
-    visit.held = _published(account)
+    visit.held = visit.now_held = _published(account)
     if owed and (at := _snapshot_at(visit, owed, this)) > this.now:
         visit.plan, visit.waits_until = Plan((), account.turns()), at
         return
@@ -437,7 +438,8 @@ def _settle(visit: _Visit, this: _Round) -> None:
         for name in this.away:
             setattr(account, OWED[name], True)
     if visit.delivered_at:
-        account.published = stored(diff.applied(visit.held, visit.state, visit.plan.kinds))
+        visit.now_held = diff.applied(visit.held, visit.state, visit.plan.kinds)
+        account.published = stored(visit.now_held)
         account.last_published_at = visit.delivered_at
         turns = visit.plan.turns
         account.next_account_at, account.next_update_at = turns.account_at, turns.update_at
@@ -480,6 +482,9 @@ def _decide_due(visit: _Visit, this: _Round) -> None:
     assert state is not None
     if visit.messages or not this.up:
         visit.worth_recording = True
+    if account.provider != Account.Provider.PUSH:
+        # Asked at every tick.
+        return
     if visit.waits_until or visit.errors:
         account.due_at = visit.waits_until or account.snapshot_at
         return
@@ -489,8 +494,7 @@ def _decide_due(visit: _Visit, this: _Round) -> None:
     turns = [account.next_account_at]
     turns += [account.next_positions_at] if state.positions else []
     turns += [account.next_orders_at] if state.orders else []
-    held = _published(account)
-    if held is not None and diff.changed(held, state):
+    if visit.now_held is not None and diff.changed(visit.now_held, state):
         turns.append(account.next_update_at)
     account.due_at = min((turn for turn in turns if turn), default=None)
 
@@ -507,7 +511,7 @@ def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
             return False
         rows.write(
             [visit.account for visit in worth],
-            (*PUBLISHED, *observe.COLUMNS, "due_at"),
+            (*PUBLISHED, *observe.COLUMNS),
             guards={"epoch": [visit.came_with_epoch for visit in worth]},
         )
     return True
