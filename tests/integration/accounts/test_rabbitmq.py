@@ -13,7 +13,6 @@ import pytest
 from accounts import services
 from accounts.core.errors import BrokerAway
 from accounts.core.messages import snapshot
-from accounts.core.schedule import Intervals
 from accounts.core.simulate import state_at
 from accounts.models import Account
 from accounts.publish.rabbit import Rabbit
@@ -190,7 +189,8 @@ def test_a_consumer_rebuilds_the_exact_state_of_every_account(rabbit, channel):
     services.declare_demo_accounts(count=25)
     for second in range(45):
         run(second, rabbit)
-    run(60, rabbit, intervals=Intervals(account_s=3600))
+    services.request_snapshots(accounts=Account.objects.all())
+    run(60, rabbit)
 
     consumer = Consumer()
     consume(consumer, channel)
@@ -221,12 +221,15 @@ def test_after_a_killed_broker_every_account_is_sent_in_full(rabbit, rabbitmq_se
 
     rabbitmq_server.start()
     wait_until(lambda: reachable(rabbit), 30, "the link is back")
-    assert run(15, nats, rabbit).messages["account"] == 12
-    run(26, nats, rabbit, intervals=Intervals(account_s=3600))
+    # Spread over ten seconds.
+    sent = [run(second, nats, rabbit).messages.get("account", 0) for second in range(15, 27)]
+    assert sum(sent) >= 12
+    services.request_snapshots(accounts=Account.objects.all())
+    run(60, nats, rabbit)
 
     connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_server.url))
     consume(consumer, connection.channel())
     connection.close()
-    assert consumer.held == nats.consumer.held == sources(26)
+    assert consumer.held == nats.consumer.held == sources(60)
     assert consumer.gaps == nats.consumer.gaps == []
     assert set(Account.objects.values_list("last_error", flat=True)) == {""}

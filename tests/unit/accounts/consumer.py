@@ -6,6 +6,7 @@ import json
 import re
 from decimal import Decimal
 
+KINDS = ("account", "update", "positions", "orders")
 ENVELOPE = ("type", "login", "timestamp", "server", "accountId", "epoch", "seq", "v")
 
 
@@ -24,6 +25,8 @@ class Consumer:
                 self.accept(json.loads(text, parse_float=Decimal))
 
     def accept(self, message) -> None:
+        if message["type"] not in KINDS:
+            return
         self.messages.append(message)
         key = (message["server"], message["login"])
         place = (message["epoch"], message["seq"])
