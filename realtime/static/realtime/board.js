@@ -96,6 +96,8 @@ export class Board {
   applyAccount(topic, data) {
     const [, server, login, kind] = topic.split(".");
     if (!kind || typeof data !== "object" || data === null) return;
+    // What happened is told apart from what is so; it says nothing about the amounts.
+    if (kind === "event") return;
     const account = this.#account(data.server ?? unescaped(server), unescaped(login));
     account.deployed = true;
     this.#merge(account, data, Date.parse(data.timestamp ?? ""));

@@ -30,6 +30,19 @@ test("updates change what they name and nothing else", () => {
   });
 });
 
+test("an event is no news about the amounts", () => {
+  const board = new Board();
+  board.applyAccount("account.Demo%2EOne.7.account", whole);
+  board.load({ server: "Demo.One", login: 7, label: "", currency: "USD", deployed: false });
+
+  board.applyAccount("account.Demo%2EOne.7.event", { type: "event", kind: "connection", timestamp: LATER });
+  board.applyAccount("account.Demo%2EOne.8.event", { type: "event", kind: "connection", timestamp: LATER });
+
+  assert.deepEqual([...board.accounts.values()].map((a) => [a.login, a.deployed, a.atMs]), [
+    ["7", false, Date.parse(AT)],
+  ]);
+});
+
 test("the first paint fills what is unknown and overwrites nothing that is newer", () => {
   const board = new Board();
   board.applyAccount("account.Demo%2EOne.7.update", { equity: 111, timestamp: LATER });
