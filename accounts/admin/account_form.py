@@ -17,7 +17,7 @@ class AccountForm(forms.ModelForm[Account]):
     """The password goes in and never comes out: the page says only whether one is kept."""
 
     password = forms.CharField(
-        label=_("new password"),
+        label=_("New password"),
         required=False,
         strip=False,
         max_length=128,
@@ -27,7 +27,7 @@ class AccountForm(forms.ModelForm[Account]):
             " kept. A terminal that pushes needs none."
         ),
     )
-    forget_password = forms.BooleanField(label=_("remove the kept password"), required=False)
+    forget_password = forms.BooleanField(label=_("Remove the kept password"), required=False)
 
     class Meta:
         model = Account

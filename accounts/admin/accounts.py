@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -24,7 +25,7 @@ from accounts.admin.account_form import AccountForm
 from accounts.admin.choosing import Choosing
 from accounts.admin.importing import Importing
 from accounts.admin.panels import panels
-from accounts.admin.records import MOST_DIGITS, Styles
+from accounts.admin.records import MOST_DIGITS, Styles, WordsFilter
 from accounts.admin.rules import RuleInline
 from accounts.admin.tokens import TokenIssuer
 from accounts.admin.troubles import troubles
@@ -43,15 +44,16 @@ class AccountAdmin(Choosing, Importing, TokenIssuer, admin.ModelAdmin[Account]):
     form = AccountForm
     inlines = (RuleInline,)
     list_display = (
-        "login", "server", "label", "group", "life", "link", "heard", "balance", "equity",
-        "last_publish", "last_error",
+        "name_and_label", "group", "condition", "freshness", "balance", "equity", "last_error",
     )  # fmt: skip
-    list_display_links = ("login",)
-    list_filter = ("lifecycle", "connection", "group", "tags", "provider", "server", "is_demo")
+    list_display_links = ("name_and_label",)
+    list_filter = (
+        ("lifecycle", WordsFilter), ("connection", WordsFilter), "group", "tags", "provider",
+        "server", "is_demo",
+    )  # fmt: skip
     list_select_related = ("group",)
     show_full_result_count = False
     search_fields = ("server", "login", "label", "uuid")
-    search_help_text = _("Server, login, label or account id; also server/login.")
     ordering = ("server", "login")
     actions = (
         "deploy", "undeploy", "redeploy", "publish_snapshot_now", "set_group", "add_tag",
@@ -77,35 +79,40 @@ class AccountAdmin(Choosing, Importing, TokenIssuer, admin.ModelAdmin[Account]):
 
     # Columns
 
-    @admin.display(description=_("lifecycle"), ordering="lifecycle")
-    def life(self, account: Account) -> str:
-        return shown.badge(account.lifecycle)
+    @admin.display(description=_("account"), ordering="server")
+    def name_and_label(self, account: Account) -> str:
+        if not account.label:
+            return str(account)
+        return format_html("{}<small>{}</small>", account, account.label)
 
-    @admin.display(description=_("connection"), ordering="connection")
-    def link(self, account: Account) -> str:
-        return shown.badge(account.connection)
+    @admin.display(description=_("state"), ordering="lifecycle")
+    def condition(self, account: Account) -> str:
+        return format_html(
+            "{}<br>{}", shown.badge(account.lifecycle), shown.badge(account.connection)
+        )
 
-    @admin.display(description=_("heard"), ordering="last_state_at")
-    def heard(self, account: Account) -> str:
-        return shown.moment(account.last_state_at)
-
-    @admin.display(description=_("published"), ordering="last_published_at")
-    def last_publish(self, account: Account) -> str:
-        return shown.moment(account.last_published_at)
+    @admin.display(description=_("heard / sent"), ordering="last_state_at")
+    def freshness(self, account: Account) -> str:
+        return format_html(
+            "{}<br>{}",
+            shown.moment(account.last_state_at),
+            shown.moment(account.last_published_at),
+        )
 
     @admin.display(description=_("balance"))
     def balance(self, account: Account) -> str:
-        figures = shown.figures(account)
-        return shown.amount(figures.balance, figures.currency)
+        return shown.amount(shown.figures(account).balance)
 
     @admin.display(description=_("equity"))
     def equity(self, account: Account) -> str:
         figures = shown.figures(account)
         return shown.amount(figures.equity, figures.currency)
 
-    @admin.display(description=_("kept"), boolean=True)
-    def kept_password(self, account: Account) -> bool:
-        return bool(account.sealed_password)
+    @admin.display(description=_("password"))
+    def kept_password(self, account: Account) -> str:
+        if account.sealed_password:
+            return shown.badge("kept", gettext("kept"))
+        return shown.badge("absent", gettext("not kept"))
 
     # Reading
 
@@ -122,8 +129,10 @@ class AccountAdmin(Choosing, Importing, TokenIssuer, admin.ModelAdmin[Account]):
         return super().get_search_results(request, queryset, search_term)
 
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
-        # Nothing is written about an account that is not there yet.
-        return self.fieldsets if obj else self.fieldsets[:-1]
+        if obj:
+            return self.fieldsets
+        # Nothing is kept of an account that is not there yet.
+        return (*self.fieldsets[:-2], (_("Investor password"), {"fields": ("password",)}))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Account | None = None
@@ -137,7 +146,12 @@ class AccountAdmin(Choosing, Importing, TokenIssuer, admin.ModelAdmin[Account]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().changelist_view(request, {"troubles": troubles(), **(extra_context or {})})
+        context = {
+            "troubles": troubles(),
+            "may_import": self.has_import_permission(request),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     def render_change_form(  # noqa: PLR0913, PLR0917  Django's
         self,

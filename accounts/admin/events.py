@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import shown
-from accounts.admin.records import RangeFilter, Written
+from accounts.admin.records import DateFilter, RangeFilter, Written
 from accounts.core.events import KINDS
 from accounts.models import AccountEvent
 from accounts.services import outlets
@@ -71,10 +71,9 @@ class EventAdmin(Written):
         "created_at", "whose", "number", "kind", "rabbitmq", "nats", "attempts", "last_error",
     )  # fmt: skip
     list_display_links = ("created_at",)
-    list_filter = (OwedFilter, KindFilter, "created_at", NumberFilter)
+    list_filter = (OwedFilter, KindFilter, ("created_at", DateFilter), NumberFilter)
     list_select_related = ("account",)
     search_fields = ("=account__login", "=account__server", "=message_id")
-    search_help_text = _("Login, server or message id, in full.")
     fields = (
         "whose", "number", "kind", "message_id", "created_at", "rabbitmq_at", "nats_at",
         "attempts", "last_error", "message",

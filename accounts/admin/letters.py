@@ -10,27 +10,33 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import shown
 from accounts.admin.events import NumberFilter, pretty
-from accounts.admin.records import Written
+from accounts.admin.records import DateFilter, DoneFilter, Written
 from accounts.core.errors import PublishError
 from accounts.models import DeadLetter
 from accounts.services import deadletters
 
 
+class ReplayedFilter(DoneFilter):
+    title = _("replay")
+    parameter_name = "replayed"
+    column = "replayed_at"
+    names = (_("Not replayed"), _("Replayed"))
+
+
 @admin.register(DeadLetter)
 class DeadLetterAdmin(Written):
     list_display = (
-        "collected_at", "whose", "number", "kind", "reason", "deaths", "replayed", "message_id",
+        "collected_at", "whose", "number", "kind", "reason", "deaths", "replayed",
     )  # fmt: skip
     list_display_links = ("collected_at",)
     list_filter = (
-        ("replayed_at", admin.EmptyFieldListFilter),
+        ReplayedFilter,
         "reason",
-        "collected_at",
+        ("collected_at", DateFilter),
         NumberFilter,
     )
     list_select_related = ("account",)
     search_fields = ("=account__login", "=account__server", "=message_id")
-    search_help_text = _("Login, server or message id, in full.")
     actions = ("replay",)
     fields = (
         "whose", "number", "kind", "message_id", "reason", "deaths", "collected_at", "replayed_at",

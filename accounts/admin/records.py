@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.shown import words
 
 
 class Styles:
@@ -35,6 +39,38 @@ class Written(admin.ModelAdmin[Any]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class WordsFilter(admin.ChoicesFieldListFilter):
+    """States as the badges write them."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for number, choice in enumerate(super().choices(changelist)):
+            # The first is "All".
+            yield choice | {"display": words(str(choice["display"]))} if number else choice
+
+
+class DateFilter(admin.DateFieldListFilter):
+    """When a row was written."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.title = _("date")
+
+
+class DoneFilter(admin.SimpleListFilter):
+    """Whether a moment has come. `column` and `names` say which."""
+
+    column = ""
+    names: tuple[Any, Any]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("0", self.names[0]), ("1", self.names[1])]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("0", "1"):
+            return queryset
+        return queryset.filter(**{f"{self.column}__isnull": self.value() == "0"})
 
 
 class RangeFilter(admin.ListFilter):

@@ -57,7 +57,12 @@ def count(value: int) -> str:
 def badge(state: str, label: str = "") -> SafeString:
     """Return a state as an icon, a word and a colour: see admin.css."""
     name = state.lower().replace("_", "-")
-    return format_html('<span class="state state-{}">{}</span>', name, label or state)
+    return format_html('<span class="state state-{}">{}</span>', name, label or words(state))
+
+
+def words(state: str) -> str:
+    """Return a state of core.lifecycle as a person writes it."""
+    return str(WORDS.get(state, state))
 
 
 def moment(at: datetime | None, otherwise: str = "") -> SafeString | str:
@@ -98,4 +103,16 @@ def refusals(refused: Iterable[Refusal]) -> str:
     return told
 
 
+WORDS = {
+    "DRAFT": _("Draft"),
+    "DEPLOYING": _("Deploying"),
+    "DEPLOYED": _("Deployed"),
+    "DEPLOY_FAILED": _("Deploy failed"),
+    "UNDEPLOYING": _("Undeploying"),
+    "UNDEPLOYED": _("Undeployed"),
+    "UNDEPLOY_FAILED": _("Undeploy failed"),
+    "CONNECTED": _("Connected"),
+    "STALE": _("Stale"),
+    "DISCONNECTED": _("Disconnected"),
+}
 STEP_NAMES = {"deploy": _("Deploy"), "undeploy": _("Undeploy"), "redeploy": _("Redeploy")}

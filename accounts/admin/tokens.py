@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts.admin import shown
-from accounts.admin.records import Written
+from accounts.admin.records import DoneFilter, Written
 from accounts.models import Account, AccountGroup, AccountToken
 from accounts.services import tokens
 
@@ -79,12 +79,19 @@ class TokenIssuer(admin.ModelAdmin[Any]):
         return page
 
 
+class RevokedFilter(DoneFilter):
+    title = _("state")
+    parameter_name = "revoked"
+    column = "revoked_at"
+    names = (_("Valid"), _("Revoked"))
+
+
 @admin.register(AccountToken)
 class TokenAdmin(Written):
     list_display = (
         "shown_part", "name", "owner", "created_at", "created_by", "used", "condition",
     )  # fmt: skip
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "group")
+    list_filter = (RevokedFilter, "group")
     list_select_related = ("account", "group")
     search_fields = ("name", "prefix", "account__login", "account__server", "group__name")
     actions = ("revoke",)

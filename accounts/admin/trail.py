@@ -6,14 +6,14 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import shown
-from accounts.admin.records import Written
+from accounts.admin.records import DateFilter, Written
 from accounts.models import AuditEntry
 
 
 @admin.register(AuditEntry)
 class AuditAdmin(Written):
     list_display = ("at", "actor", "action", "whose", "way", "detail")
-    list_filter = ("at", "action")
+    list_filter = (("at", DateFilter), "action")
     list_select_related = ("account",)
     search_fields = ("actor", "account_name", "action", "detail")
     fields = ("at", "actor", "action", "whose", "before", "after", "detail")

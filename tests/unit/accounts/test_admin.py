@@ -117,7 +117,7 @@ def test_a_hundred_accounts_take_as_many_queries_as_two(operator, django_assert_
     with django_assert_max_num_queries(len(few)):
         page = operator.get(LIST).content.decode()
 
-    assert page.count('class="field-life') == 100
+    assert page.count('class="field-condition') == 100
 
 
 def test_accounts_are_found_by_how_they_are_written(operator, account):
@@ -125,7 +125,7 @@ def test_accounts_are_found_by_how_they_are_written(operator, account):
 
     for words, found in (("S/1", account), ("Second", other), (str(other.uuid), other)):
         page = operator.get(LIST, {"q": words}).content.decode()
-        assert page.count('class="field-server') == 1
+        assert page.count('class="field-name_and_label') == 1
         assert f"/{found.pk}/change/" in page
 
 
