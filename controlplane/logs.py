@@ -15,10 +15,18 @@ _NAMED_SECRET = re.compile(
     (?:(?:basic|bearer|digest|token)\s+)?("[^"]*"|'[^']*'|[^\s,;&}]+)"""
 )
 
+# A list of secrets, with commas in it.
+_SECRETS = re.compile(r"(?i)(account_keys[\"']?\s*[=:]\s*)\S+")
+# Tokens of ours, which say so themselves. What a page shows of one is shorter.
+_OWN_TOKEN = re.compile(r"\b(tpa?_)[\w-]{16,}")
+
 
 def redacted(text: str) -> str:
-    """Return the text with URL passwords and values of secret-named fields hidden."""
-    return _NAMED_SECRET.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+    """Return the text with URL passwords, values of secret-named fields and our tokens hidden."""
+    text = _URL_PASSWORD.sub(r"\1:***@", text)
+    for secret in (_OWN_TOKEN, _SECRETS, _NAMED_SECRET):
+        text = secret.sub(r"\1***", text)
+    return text
 
 
 class RedactingFormatter(logging.Formatter):

@@ -20,6 +20,7 @@ from accounts.core.errors import VaultError
 from accounts.core.roster import Row, RowError
 from accounts.models import Account, AccountGroup, Tag
 from accounts.services import audit, vault
+from accounts.services import roster as roster_service
 from accounts.services.audit import Act
 
 __all__ = ["Report", "RowError", "RowResult", "run"]
@@ -31,6 +32,8 @@ PLAIN = (
     "label", "provider", "source", "currency", "leverage",
     "account_s", "update_s", "positions_s", "orders_s",
 )  # fmt: skip
+# With another of these an account begins anew, or the old interval would first run its course.
+PACE = {"group", "account_s", "update_s", "positions_s", "orders_s"}
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,9 @@ def _write(plan: _Plan, actor: str) -> None:
         accounts = [line.account for line in updated]
         Account.objects.bulk_update(accounts, sorted(names), batch_size=CHUNK)
     _tag([line for line in lines if "tags" in line.result.columns])
+    hurried = [line.account.pk for line in updated if PACE & set(line.result.columns)]
+    for part in _chunks(hurried):
+        roster_service.request_snapshots(accounts=Account.objects.filter(pk__in=part))
     audit.note_all(_acts(created, "create", actor))
     audit.note_all(_acts(updated, "edit", actor))
 

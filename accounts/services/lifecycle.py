@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
@@ -22,7 +21,7 @@ from django.utils.translation import ngettext
 from accounts.core.errors import BadTransition
 from accounts.core.lifecycle import Lifecycle, Step, after
 from accounts.models import Account, AccountEvent
-from accounts.services import audit
+from accounts.services import audit, outlets
 from accounts.services.audit import SYSTEM, Act
 
 # So many rows are locked together.
@@ -171,12 +170,11 @@ def _answer(account_ids: Sequence[int], step: Step, reason: str, now: datetime) 
 
 def _owed(account_ids: Iterable[int]) -> dict[int, int]:
     """Return how many events each of these accounts still owes a configured broker."""
-    unsent = Q(nats_at__isnull=True)
-    if settings.RABBITMQ_URL:
-        unsent |= Q(rabbitmq_at__isnull=True)
     return dict(
         AccountEvent.objects.filter(
-            unsent, account__lifecycle=Lifecycle.UNDEPLOYING, account_id__in=list(account_ids)
+            outlets.owed_events(),
+            account__lifecycle=Lifecycle.UNDEPLOYING,
+            account_id__in=list(account_ids),
         )
         .order_by()
         .values_list("account_id")

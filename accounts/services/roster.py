@@ -76,7 +76,10 @@ def set_group(*, accounts: QuerySet[Account], group: AccountGroup | None, actor:
         elsewhere = Account.objects.filter(pk__in=_ids(accounts), group__isnull=False)
     with transaction.atomic():
         movers = list(elsewhere.only("pk", "server", "login"))
-        Account.objects.filter(pk__in=[account.pk for account in movers]).update(group=group)
+        moved = Account.objects.filter(pk__in=[account.pk for account in movers])
+        moved.update(group=group)
+        # Else an interval of the group that they leave would first run its course.
+        request_snapshots(accounts=moved)
         detail = _("group: %(group)s") % {"group": group or "–"}  # noqa: RUF001
         audit.note_all(
             Act(actor=actor, action="edit", account=account, detail=detail) for account in movers

@@ -24,7 +24,7 @@ def offer(page, text):
     """Choose a file of this text on the import's page, and try it."""
     page.goto(f"{ACCOUNTS}import/")
     file = {"name": "accounts.csv", "mimeType": "text/csv", "buffer": text.encode()}
-    page.get_by_label("CSV file").set_input_files(files=[file])  # type: ignore[list-item]
+    page.get_by_label("CSV file").set_input_files(files=[file])
     page.get_by_role("button", name="Try it").click()
 
 

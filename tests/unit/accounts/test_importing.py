@@ -88,6 +88,15 @@ def test_only_what_differs_is_altered_and_named():
     assert (one.lifecycle, one.epoch, one.state) == ("DEPLOYED", 3, "{}")
 
 
+def test_an_account_with_another_pace_begins_anew():
+    run(FILE)
+    Account.objects.update(lifecycle="DEPLOYED", epoch=3)
+
+    run("server,login,label,update_s\nLive,1,Uno,4\nLive,2,Two,7\n")
+
+    assert dict(Account.objects.values_list("login", "epoch")) == {1: 3, 2: 4}
+
+
 def test_an_empty_cell_takes_away_and_an_empty_password_does_not():
     run(FILE)
 

@@ -20,6 +20,9 @@ CANARY = "hunter2canary"
         f"Authorization: Basic {CANARY}",
         f"Proxy-Authorization: Digest {CANARY}",
         f"TICKPLANE_SECRET_KEY={CANARY}",
+        f"TICKPLANE_ACCOUNT_KEYS={CANARY},{CANARY}=",
+        f"refused: tpa_{CANARY * 3}",
+        f"GET /x?t=tp_{CANARY * 3} 404",
     ],
 )
 def test_no_secret_reaches_a_log_line(text):
@@ -27,7 +30,7 @@ def test_no_secret_reaches_a_log_line(text):
 
 
 def test_ordinary_text_stays():
-    text = "market data: 3 of 5 at nats://127.0.0.1:4222 after 2.5 s"
+    text = "market data: 3 of 5 at nats://127.0.0.1:4222 after 2.5 s; tpa_18JmN73-… revoked"
 
     assert logs.redacted(text) == text
 
