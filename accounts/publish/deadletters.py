@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,8 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from accounts.core.errors import BrokerAway
 from accounts.publish.loop import parameters
 from accounts.publish.topology import NOT_FOUND, Topology
+
+Default = TypeVar("Default", int, None)
 
 HEARTBEAT_S = 5
 MOST_NUMBER = 2**63 - 1
@@ -92,10 +94,10 @@ def dead_letter(
         server=_text(told.get("server", written.get("server"))),
         login=_text(told.get("login", written.get("login"))),
         kind=_text(told.get("kind", written.get("kind"))),
-        number=number if type(number) is int and 0 <= number <= MOST_NUMBER else None,
+        number=_count(number, None),
         # The latest comes first.
         reason=_text(deaths[0].get("reason")) if deaths else "",
-        deaths=sum(_count(death.get("count")) for death in deaths) or 1,
+        deaths=sum(_count(death.get("count"), 0) for death in deaths) or 1,
     )
 
 
@@ -155,5 +157,8 @@ def _text(value: object) -> str:
     return str(value).replace("\0", "")[:LONGEST_TEXT] if isinstance(value, str | int) else ""
 
 
-def _count(value: object) -> int:
-    return value if type(value) is int and 0 < value <= MOST_NUMBER else 0
+def _count(value: object, otherwise: Default) -> int | Default:
+    # pika reads a long number as a subclass of int.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_NUMBER:
+        return int(value)
+    return otherwise

@@ -23,7 +23,7 @@ class Errands:
         self._ioloop = ioloop
         self._connection = connection
         self._channel: Channel | None = None
-        self._errand: Errand[Found] | None = None
+        self._errand: Errand | None = None
         self._then: Callable[[Found], None] | None = None
         self._request: Request | None = None
 
@@ -31,7 +31,7 @@ class Errands:
     def busy(self) -> bool:
         return self._errand is not None
 
-    def run(self, errand: Errand[Found], then: Callable[[Found], None]) -> None:
+    def run(self, errand: Errand, then: Callable[[Found], None]) -> None:
         """Start an errand while none runs; `then` receives what it found."""
         self._errand, self._then = errand, then
         self._advance(None)

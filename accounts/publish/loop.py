@@ -1,8 +1,9 @@
 """
 One connection to RabbitMQ and the thread that runs it, for as long as the process lives.
 
-It comes back for ever after a loss, declares the topology on a channel of its own, watches it, and
-publishes through the window.
+It comes back for ever after a loss, declares its queue on a channel of its own, watches it, and
+publishes on another. State and events have a link each: RabbitMQ stops reading a connection whose
+messages a queue does not take in, and events must not hold back state.
 """
 
 from __future__ import annotations
@@ -12,21 +13,20 @@ import os
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pika
 import pika.exceptions
-from pika import spec
 from pika.adapters.select_connection import IOLoop, SelectConnection
-from pika.channel import Channel
 
-from accounts.core.errors import BadAddress, BrokerAway, PublishError
+from accounts.core.errors import BadAddress, BrokerAway
 from accounts.publish.errands import Errands
+from accounts.publish.lane import Lane
 from accounts.publish.outlet import Counts
-from accounts.publish.topology import STATE_PREFIX, Found, Topology, declared, watched
-from accounts.publish.window import Job, Parcel, Window
+from accounts.publish.topology import Found, Part, declared, watched
+from accounts.publish.window import Job, Parcel
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ WATCH_S = 10.0
 # A queue that differs is mended by a person; each time we look, the broker logs a refusal.
 DIFFERS_S = 60.0
 CLOSE_S = 5.0
+GOODBYE_S = 2.0
+# Between two looks for a queue that took nothing, when the first did not help.
+AGAIN_S = 1.0
 # The deadline is kept by the link's thread. Should that be stuck, its caller is not.
 GRACE_S = 1.0
 
@@ -55,23 +58,28 @@ class Loop:
         BadAddress: The URL is none that pika understands.
     """
 
-    def __init__(self, url: str, topology: Topology, *, watch_s: float = WATCH_S) -> None:
-        self._topology = topology
+    def __init__(self, url: str, exchange: str, part: Part, *, watch_s: float = WATCH_S) -> None:
+        self._part = part
         self._watch_s = watch_s
         self._parameters = parameters(url)
         self._ioloop = IOLoop()
         self._connection: SelectConnection | None = None
-        self._channel: Channel | None = None
         self._errands: Errands | None = None
-        self._window = Window(self._do_send, self._do_finish)
+        self._lane = Lane(
+            exchange,
+            finished=self._do_finish,
+            returned=self._on_return,
+            broken=self._on_broken,
+        )
         # Set once the first attempt to connect has ended, well or not: only that one is waited for.
         self._settled = threading.Event()
         self._established = self._ready = False
         self._closing = False
         self._blocked = ""
-        self._state_returned = False
-        self._verdict: PublishError | None = None
-        self._trouble: PublishError = BrokerAway("RabbitMQ did not answer in time")
+        self._returned = self._looks_for_returned = False
+        # Why the link is given up, and why there is none.
+        self._verdict = ""
+        self._trouble = "RabbitMQ did not answer in time"
         self._failures = 0
         self._declared_at = 0.0
         self.warning = ""
@@ -81,7 +89,7 @@ class Loop:
         self._thread.start()
 
     def counts(self) -> Counts:
-        return self._window.counts()
+        return self._lane.counts()
 
     def check(self, within_s: float) -> None:
         """
@@ -90,8 +98,7 @@ class Loop:
         """
         self._settled.wait(within_s)
         if not self._ready:
-            # A new one each time: a raised exception collects the frames it passed.
-            raise type(self._trouble)(str(self._trouble))
+            raise BrokerAway(self._trouble)
         if self._blocked:
             raise BrokerAway(_blocked(self._blocked))
 
@@ -138,10 +145,10 @@ class Loop:
 
     def _begin_anew(self) -> None:
         self._ready = False
-        self._trouble = self._verdict = BrokerAway("an internal error; see the log")
+        self._trouble = self._verdict = "an internal error; see the log"
         self._settled.set()
         if self._connection and self._connection.is_open:
-            self._connection.close()  # `_on_end` does the rest.
+            self._do_drop()
         elif self._connection is None or self._connection.is_closed:
             self._ioloop.call_later(ATTEMPT_S, self._do_connect)
 
@@ -160,90 +167,94 @@ class Loop:
 
     def _do_close(self) -> None:
         if self._connection and self._connection.is_open:
-            self._connection.close()
+            self._do_drop()
         elif self._connection is None or self._connection.is_closed:
             self._ioloop.stop()
 
+    def _do_give_up(self, verdict: str) -> None:
+        self._ready = False
+        self._verdict = verdict
+        self._do_drop()
+
     def _do_drop(self) -> None:
-        if self._connection and self._connection.is_open:
-            self._connection.close()
+        """End the connection; `_on_end` follows."""
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            return
+        connection.close()
+        self._ioloop.call_later(GOODBYE_S, lambda: self._do_cut(connection))
+
+    def _do_cut(self, connection: SelectConnection) -> None:
+        # A broker that has stopped reading, because a queue takes nothing in, reads no farewell
+        # either, and still sends heartbeats: politely, this would never end. pika has no public
+        # way to say so.
+        if not connection.is_closed:
+            connection._terminate_stream(BrokerAway("no farewell"))  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _do_take(self, job: Job, ends_at: float) -> None:
         wait_s = max(0.0, ends_at - time.monotonic())
-        job.timer = self._ioloop.call_later(wait_s, lambda: self._window.expire(job))
-        self._window.take(job)
+        job.timer = self._ioloop.call_later(wait_s, lambda: self._do_expire(job))
         if not self._ready:
-            self._window.shed("the link was lost")
+            self._lane.refuse(job, "the link was lost")
         elif self._blocked:
-            self._window.shed(_blocked(self._blocked))
+            self._lane.refuse(job, _blocked(self._blocked))
+        else:
+            self._lane.take(job)
+
+    def _do_expire(self, job: Job) -> None:
+        if self._lane.expire(job) and self._ready and not self._blocked:
+            # What was sent would never make room again.
+            self._do_give_up(f"RabbitMQ confirms nothing of {self._part.queue}")
 
     def _do_finish(self, job: Job) -> None:
         self._ioloop.remove_timeout(job.timer)
         job.done.set()
 
-    def _do_send(self, parcel: Parcel) -> None:
-        assert self._channel is not None
-        self._channel.basic_publish(
-            exchange=self._topology.exchange,
-            routing_key=parcel.key,
-            body=parcel.payload,
-            properties=_properties(parcel),
-            mandatory=True,
-        )
-
     def _on_open(self, connection: Any) -> None:
-        self._errands = Errands(self._ioloop, connection)
-        connection.channel(on_open_callback=self._on_channel)
-
-    def _on_channel(self, channel: Channel) -> None:
-        channel.add_on_close_callback(self._on_channel_closed)
-        channel.add_on_return_callback(self._on_return)
-        self._channel = channel
-        channel.confirm_delivery(self._on_confirm, callback=self._on_confirming)
-
-    def _on_confirming(self, frame: Any) -> None:
-        assert self._errands is not None
-        self._errands.run(declared(self._topology), self._on_declared)
+        errands = self._errands = Errands(self._ioloop, connection)
+        self._lane.open(connection, lambda: errands.run(declared(self._part), self._on_declared))
 
     def _on_declared(self, found: Found) -> None:
+        logger.info("rabbitmq: connected, %s is ready", self._part.queue)
         self._declared_at = time.monotonic()
         self._warn(found.warning)
-        logger.info("rabbitmq: connected, the queues are ready")
-        self._trouble = BrokerAway("RabbitMQ's link was lost")
+        self._trouble = "RabbitMQ's link was lost"
         self._failures = 0
         self._established = self._ready = True
         self._settled.set()
-        self._ioloop.call_later(self._watch_s, self._watch_of(self._errands))
+        if self._errands:
+            self._ioloop.call_later(self._watch_s, self._watch_of(self._errands))
 
-    def _watch_of(self, errands: Errands | None) -> Any:
+    def _watch_of(self, errands: Errands) -> Callable[[], None]:
         """Return what looks again and again, for as long as these errands are the link's."""
 
         def look() -> None:
-            if errands is self._errands and errands is not None:
+            if errands is self._errands:
                 self._do_watch(errands)
                 self._ioloop.call_later(self._watch_s, look)
 
         return look
 
     def _do_watch(self, errands: Errands) -> None:
-        if not errands.busy:
-            again = bool(self.warning) and time.monotonic() - self._declared_at > DIFFERS_S
-            if again:
-                self._declared_at = time.monotonic()
-            errands.run(watched(self._topology, again=again), self._on_watched)
+        if errands.busy or errands is not self._errands:
+            return
+        self._looks_for_returned, self._returned = self._returned, False
+        again = bool(self.warning) and time.monotonic() - self._declared_at > DIFFERS_S
+        if again:
+            self._declared_at = time.monotonic()
+        errands.run(
+            watched(self._part, again=again), lambda found: self._on_watched(errands, found)
+        )
 
-    def _on_watched(self, found: Found) -> None:
-        for lost, queue in (
-            (found.state_lost, self._topology.state_queue),
-            (found.events_lost, self._topology.event_queue),
-        ):
-            if lost:
-                logger.warning("rabbitmq: the queue %s was gone and is declared again", queue)
-        if found.state_lost or self._state_returned:
+    def _on_watched(self, errands: Errands, found: Found) -> None:
+        if found.lost:
+            logger.warning("rabbitmq: %s was gone and is declared again", self._part.queue)
+        if found.lost or self._looks_for_returned:
             # Set now and not before: what follows from it must find the queue.
             self.lost_at = datetime.now(UTC)
-        self._state_returned = False
         self._warn(found.warning)
+        if self._returned:
+            self._ioloop.call_later(AGAIN_S, lambda: self._do_watch(errands))
 
     def _warn(self, warning: str | None) -> None:
         if warning is None:
@@ -252,30 +263,21 @@ class Loop:
             logger.warning("rabbitmq: %s", warning)
         self.warning = warning
 
-    def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self._window.returned(properties.message_id)
+    def _on_return(self) -> None:
         # Somebody deleted the queue, or its binding; do not wait for the next look. Whoever
         # declares a deleted queue before us does so without its binding.
-        if method.routing_key.startswith(STATE_PREFIX):
-            self._state_returned = True
+        self._returned = True
         if self._errands:
             self._do_watch(self._errands)
 
-    def _on_confirm(self, frame: Any) -> None:
-        method = frame.method
-        refused = isinstance(method, spec.Basic.Nack)
-        self._window.settle(method.delivery_tag, multiple=method.multiple, refused=refused)
-
-    def _on_channel_closed(self, channel: Channel, reason: Exception) -> None:
+    def _on_broken(self, reason: Exception) -> None:
         if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
-            self._verdict = BrokerAway(f"RabbitMQ closed the channel: {reason.reply_text}")
-        self._ready = False
-        self._do_drop()
+            self._do_give_up(f"RabbitMQ closed the channel: {reason.reply_text}")
 
     def _on_blocked(self, connection: Any, frame: Any) -> None:
         self._blocked = frame.method.reason or "no reason given"
         logger.warning("rabbitmq: blocked: %s", self._blocked)
-        self._window.shed(_blocked(self._blocked))
+        self._lane.shed(_blocked(self._blocked))
 
     def _on_unblocked(self, connection: Any, frame: Any) -> None:
         self._blocked = ""
@@ -285,18 +287,17 @@ class Loop:
         if self._established:
             self.lost_at = datetime.now(UTC)
         self._established = self._ready = False
-        self._channel = self._errands = None
+        self._errands = None
         self._blocked = ""
-        self._state_returned = False
-        self._window.lose("the link was lost")
+        self._lane.lose("the link was lost")
         if self._closing:
             self._ioloop.stop()
             return
-        trouble = self._verdict or BrokerAway(f"RabbitMQ cannot be reached: {_cause(reason)}")
+        trouble = self._verdict or f"RabbitMQ cannot be reached: {_cause(reason)}"
         # The same refusal at every attempt, for as long as the broker is away, is one event.
-        if str(trouble) != str(self._trouble):
+        if trouble != self._trouble:
             logger.warning("rabbitmq: %s", trouble)
-        self._trouble, self._verdict = trouble, None
+        self._trouble, self._verdict = trouble, ""
         self._settled.set()
         bound_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
         self._failures += 1
@@ -323,16 +324,6 @@ def parameters(url: str) -> pika.URLParameters:
     asked.stack_timeout = 2 * ATTEMPT_S
     asked.client_properties = {"connection_name": f"tickplane accounts {os.getpid()}"}
     return asked
-
-
-def _properties(parcel: Parcel) -> pika.BasicProperties:
-    return pika.BasicProperties(
-        content_type="application/json",
-        delivery_mode=2,
-        timestamp=int(time.time()),
-        message_id=parcel.id,
-        headers=parcel.headers,
-    )
 
 
 def _blocked(reason: str) -> str:

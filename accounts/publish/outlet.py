@@ -32,6 +32,10 @@ class Counts(Struct, frozen=True):
     unknown: int = 0
     shed: int = 0
 
+    def __add__(self, other: Counts) -> Counts:
+        names = self.__struct_fields__
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in names))
+
 
 class Outlet(Protocol):
     """A broker. Safe to use from several threads; what was open before a fork stays behind."""

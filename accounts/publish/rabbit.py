@@ -2,9 +2,9 @@
 Account messages and events on RabbitMQ: state in batches to `socket_data`, events one by one to
 `account_events`.
 
-The connection lives on a thread of its own, so that heartbeats are answered while nobody publishes
-and so that a broker which does not answer costs a caller its deadline and no more. Thread and
-connection are made on first use, and belong to the process that made them.
+The connections live on threads of their own, so that heartbeats are answered while nobody publishes
+and so that a broker which does not answer costs a caller its deadline and no more. They are made on
+first use, and belong to the process that made them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -24,6 +25,11 @@ from accounts.publish.loop import WATCH_S, Loop
 from accounts.publish.outlet import Backoff, Counts, log_confirmed, log_confirmed_events
 from accounts.publish.topology import Topology, event_key, state_key
 from accounts.publish.window import Parcel
+
+
+class _Links(NamedTuple):
+    state: Loop
+    events: Loop
 
 
 class Rabbit:
@@ -52,34 +58,40 @@ class Rabbit:
         self._watch_s = watch_s
         self._lock = threading.Lock()
         self._pid = 0
-        self._loop: Loop | None = None
+        self._links: _Links | None = None
         self._before = Counts()
         self._turned_away = 0
         self._backoff = Backoff()
 
     def lost_at(self) -> datetime | None:
-        loop = self._loop if self._is_ours() else None
-        return loop.lost_at if loop else None
+        links = self._open_links()
+        # Events are owed until they are confirmed; only state can be lost after that.
+        return links.state.lost_at if links else None
 
     def counts(self) -> Counts:
-        loop = self._loop if self._is_ours() else None
-        held = _sum(self._before, loop.counts()) if loop else self._before
+        if not self._is_ours():
+            return Counts()
+        held, links = self._before, self._links
+        if links:
+            held = held + links.state.counts() + links.events.counts()
         return replace(held, shed=held.shed + self._turned_away)
 
     def warning(self) -> str:
-        loop = self._loop if self._is_ours() else None
-        return loop.warning if loop else ""
+        links = self._open_links()
+        return "; ".join(filter(None, (link.warning for link in links))) if links else ""
 
     def check(self, within_s: float) -> None:
         """
+        Look at the link of state; that of events speaks for itself when it is used.
+
         Raises:
             BadAddress: The URL is none that pika understands.
             BrokerAway: Not connected, blocked, or the last try failed a moment ago.
             PublisherForked: It was open when this process forked.
         """
-        loop = self._own_loop()
+        links = self._own_links()
         self._backoff.check()
-        loop.check(within_s)
+        links.state.check(within_s)
 
     def publish(self, messages: Sequence[Message], within_s: float) -> list[str]:
         """
@@ -90,7 +102,8 @@ class Rabbit:
             BrokerAway: As `check`, or not a single confirm in time.
         """
         own_batches = list(batches(messages, self._company))
-        answers = self._publish([_state(batch) for batch in own_batches], within_s)
+        parcels = [_state(batch) for batch in own_batches]
+        answers = self._publish(self._own_links().state, parcels, within_s)
         reasons: list[str] = []
         confirmed: list[Message] = []
         for batch, answer in zip(own_batches, answers, strict=True):
@@ -114,27 +127,27 @@ class Rabbit:
             BadAddress, PublisherForked: As `check`.
             BrokerAway: As `check`. Nothing was sent.
         """
-        answers = self._publish([_event(event) for event in events], within_s)
+        parcels = [_event(event) for event in events]
+        answers = self._publish(self._own_links().events, parcels, within_s)
         log_confirmed_events(
             self.name, [e for e, answer in zip(events, answers, strict=True) if not answer]
         )
         return answers
 
     def close(self) -> None:
-        """End the link. In a child of the process that opened it: forget it, and no more."""
+        """End the links. In a child of the process that opened them: forget them, and no more."""
         if not self._is_ours():
-            self._loop, self._pid = None, 0
+            self._links, self._pid = None, 0
             return
         with self._lock:
-            loop, self._loop, self._pid = self._loop, None, 0
-        if loop is not None:
-            loop.close()
-            self._before = _sum(self._before, loop.counts())
+            links, self._links, self._pid = self._links, None, 0
+        for link in links or ():
+            link.close()
+            self._before += link.counts()
 
-    def _publish(self, parcels: Sequence[Parcel], within_s: float) -> list[str]:
-        loop = self._own_loop()
+    def _publish(self, link: Loop, parcels: Sequence[Parcel], within_s: float) -> list[str]:
         try:
-            return loop.publish(parcels, within_s)
+            return link.publish(parcels, within_s)
         except PublishError:
             with self._lock:
                 self._turned_away += sum(parcel.letters for parcel in parcels)
@@ -143,15 +156,22 @@ class Rabbit:
     def _is_ours(self) -> bool:
         return self._pid in (0, os.getpid())
 
-    def _own_loop(self) -> Loop:
+    def _open_links(self) -> _Links | None:
+        return self._links if self._is_ours() else None
+
+    def _own_links(self) -> _Links:
         # Before the lock: a thread that held it at the fork does not exist here.
         if not self._is_ours():
             raise PublisherForked("the publisher was open when this process forked")
         with self._lock:
-            if self._loop is None:
+            if self._links is None:
+                exchange, parts = self._topology.exchange, self._topology
                 self._pid = os.getpid()
-                self._loop = Loop(self._url, self._topology, watch_s=self._watch_s)
-            return self._loop
+                self._links = _Links(
+                    Loop(self._url, exchange, parts.state(), watch_s=self._watch_s),
+                    Loop(self._url, exchange, parts.events(), watch_s=self._watch_s),
+                )
+            return self._links
 
 
 def _state(batch: Batch) -> Parcel:
@@ -166,7 +186,3 @@ def _event(event: Event) -> Parcel:
         "login": event.login,
     }
     return Parcel(event.id, event_key(event.kind, event.shard), event.payload, headers=headers)
-
-
-def _sum(one: Counts, other: Counts) -> Counts:
-    return Counts(*(getattr(one, name) + getattr(other, name) for name in Counts.__struct_fields__))

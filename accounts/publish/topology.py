@@ -9,7 +9,7 @@ sent the broker's refusal, or None. Whoever runs it knows channels; the errand k
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 from pika.channel import Channel
@@ -59,6 +59,43 @@ class Topology(Struct, frozen=True):
     def dead_arguments(self) -> Mapping[str, Any]:
         return {"x-queue-type": "quorum", "x-delivery-limit": DEAD_DELIVERIES}
 
+    def state(self) -> Part:
+        name = self.state_queue
+        return Part(
+            queue=name,
+            prefix=STATE_PREFIX,
+            requests=(
+                (f"the exchange {self.exchange}", _exchange(self.exchange, "topic")),
+                (f"the queue {name}", _queue(name, self.state_arguments)),
+            ),
+            binding=_binding(name, self.exchange, STATE_PREFIX + "#"),
+        )
+
+    def events(self) -> Part:
+        name, dead = self.event_queue, self.dead
+        return Part(
+            queue=name,
+            prefix=EVENT_PREFIX,
+            requests=(
+                (f"the exchange {self.exchange}", _exchange(self.exchange, "topic")),
+                # First where dead letters go: the queue keeps them until it exists.
+                (f"the exchange {dead}", _exchange(dead, "fanout")),
+                (f"the queue {dead}", _queue(dead, self.dead_arguments)),
+                (f"the binding of {dead}", _binding(dead, dead, "")),
+                (f"the queue {name}", _queue(name, self.event_arguments)),
+            ),
+            binding=_binding(name, self.exchange, EVENT_PREFIX + "#"),
+        )
+
+
+class Part(Struct, frozen=True):
+    """One queue that is published to, with all that it needs; `requests` make it, in order."""
+
+    queue: str
+    prefix: str
+    requests: tuple[tuple[str, Request], ...]
+    binding: Request
+
 
 class Refused(Struct, frozen=True):
     """The broker closed the channel over a request."""
@@ -71,18 +108,17 @@ class Found(Struct, frozen=True):
     """
     What a look at the topology told.
 
-    `warning` is for a person, and "" when all is well; None: nothing was compared.
+    `warning` is for a person, and "" when all is well; None: nothing was compared. `lost`: the
+    queue was gone.
     """
 
     warning: str | None = None
-    state_lost: bool = False
-    events_lost: bool = False
+    lost: bool = False
 
 
 Done: TypeAlias = Callable[[Any], object]
 Request: TypeAlias = Callable[[Channel, Done], object]
-T = TypeVar("T")
-Errand: TypeAlias = Generator[Request, "Refused | None", T]
+Errand: TypeAlias = Generator[Request, "Refused | None", Found]
 
 
 def state_key(shard: int) -> str:
@@ -93,64 +129,35 @@ def event_key(kind: str, shard: int) -> str:
     return f"{EVENT_PREFIX}{kind}.{shard}"
 
 
-def declared(topology: Topology) -> Errand[Found]:
+def declared(part: Part) -> Errand:
     """
     Make what is missing. A queue that exists with other arguments is used as it is, and told.
 
     Nothing here ends the link: where no queue takes a message, its return says so.
     """
     warnings: list[str] = []
-    for what, request in _declarations(topology):
+    for what, request in (*part.requests, (f"the binding of {part.queue}", part.binding)):
         if refused := (yield request):
             warnings.append(_told(what, refused))
     return Found("; ".join(warnings))
 
 
-def watched(topology: Topology, *, again: bool) -> Errand[Found]:
+def watched(part: Part, *, again: bool) -> Errand:
     """
-    See whether the queues are still there and make what is gone.
+    See whether the queue is still there and make what is gone.
 
     A return does not tell of a deleted queue while somebody else's takes the same messages.
 
     Args:
         again: Declare everything in any case: what differed may have been mended.
     """
-    state_lost = _gone((yield _passive(topology.state_queue)))
-    events_lost = _gone((yield _passive(topology.event_queue)))
-    again = again or state_lost or events_lost
+    refused = yield _passive(part.queue)
+    lost = refused is not None and refused.code == NOT_FOUND
     # AMQP cannot ask for a binding, but making it once more costs nothing.
-    for _, request in _bindings(topology):
-        again = again or (yield request) is not None
-    found = (yield from declared(topology)) if again else Found()
-    return Found(found.warning, state_lost, events_lost)
-
-
-def _declarations(topology: Topology) -> list[tuple[str, Request]]:
-    t = topology
-    return [
-        (f"the exchange {t.exchange}", _exchange(t.exchange, "topic")),
-        (f"the queue {t.state_queue}", _queue(t.state_queue, t.state_arguments)),
-        # First where dead letters go: the quorum queue keeps them until it exists.
-        (f"the exchange {t.dead}", _exchange(t.dead, "fanout")),
-        (f"the queue {t.dead}", _queue(t.dead, t.dead_arguments)),
-        (f"the binding of {t.dead}", _binding(t.dead, t.dead, "")),
-        (f"the queue {t.event_queue}", _queue(t.event_queue, t.event_arguments)),
-        *_bindings(t),
-    ]
-
-
-def _bindings(topology: Topology) -> list[tuple[str, Request]]:
-    t = topology
-    return [
-        (
-            f"the binding of {t.state_queue}",
-            _binding(t.state_queue, t.exchange, STATE_PREFIX + "#"),
-        ),
-        (
-            f"the binding of {t.event_queue}",
-            _binding(t.event_queue, t.exchange, EVENT_PREFIX + "#"),
-        ),
-    ]
+    if again or lost or (yield part.binding):
+        found = yield from declared(part)
+        return Found(found.warning, lost)
+    return Found()
 
 
 def _exchange(name: str, kind: str) -> Request:
@@ -169,10 +176,6 @@ def _passive(name: str) -> Request:
 
 def _binding(queue: str, exchange: str, key: str) -> Request:
     return lambda channel, done: channel.queue_bind(queue, exchange, key, callback=done)
-
-
-def _gone(refused: Refused | None) -> bool:
-    return refused is not None and refused.code == NOT_FOUND
 
 
 def _told(what: str, refused: Refused) -> str:

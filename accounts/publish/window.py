@@ -2,7 +2,8 @@
 The window: which publishes are on their way, which wait for room, and what became of each.
 
 At most `size` are without a confirm; what is beyond waits and is sent as confirms come in. It knows
-neither sockets nor clocks: the thread that runs the link calls it, and nobody else does.
+neither sockets nor clocks: the thread that runs the link calls it, and nobody else does. It begins
+shut, and sends nothing until it is opened.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Job:
         self.end = len(parcels)
         self.left = len(parcels)
         self.done = threading.Event()
+        self.settled_before = 0
         self.timer: Any = None
 
 
@@ -71,7 +73,9 @@ class Window:
         self._finished = finished
         self._size = size
         self._most_waiting = most_waiting
+        self._open = False
         self._tag = 0
+        self._settled = 0
         self._sent: dict[int, tuple[Job, int]] = {}
         self._waiting: deque[Job] = deque()
         self._waits = 0
@@ -90,6 +94,12 @@ class Window:
         """Return what became of letters so far. Any thread may ask."""
         return Counts(**self._counts)
 
+    def open(self) -> None:
+        """Begin to send; the broker counts from one."""
+        self._open = True
+        self._tag = 0
+        self.fill()
+
     def take(self, job: Job) -> None:
         """Accept a job, as far as there is room to wait, and send what the window allows."""
         room = self._most_waiting - self._waits
@@ -98,15 +108,22 @@ class Window:
             reason = f"never sent: {self._most_waiting} publishes wait already"
             for index in range(job.end, len(job.parcels)):
                 self._answer(job, index, "shed", reason)
+        job.settled_before = self._settled
         if job.end:
             self._waiting.append(job)
             self._waits += job.end
             self.fill()
 
+    def refuse(self, job: Job, reason: str) -> None:
+        """Answer a job that will not be sent at all."""
+        job.end = 0
+        for index in range(len(job.parcels)):
+            self._answer(job, index, "shed", f"never sent: {reason}")
+
     def fill(self) -> None:
         """Send what waits, as far as the window allows."""
         sent, waiting, send = self._sent, self._waiting, self._send
-        while waiting and len(sent) < self._size:
+        while waiting and len(sent) < self._size and self._open:
             job = waiting[0]
             index = job.next
             job.next = index + 1
@@ -131,13 +148,18 @@ class Window:
                 tags.append(sent)
         else:
             tags = [tag]
+        self._settled += len(tags)
         for each in tags:
             if entry := self._sent.pop(each, None):
                 self._settle(*entry, refused=refused)
         self.fill()
 
-    def expire(self, job: Job) -> None:
-        """Answer what is unanswered: the deadline has passed."""
+    def expire(self, job: Job) -> bool:
+        """
+        Answer what is unanswered: the deadline has passed.
+
+        Return whether the window is choked: full, and nothing came back since the job was taken.
+        """
         if job in self._waiting:
             self._waiting.remove(job)
             self._waits -= job.end - job.next
@@ -145,6 +167,7 @@ class Window:
             self._answer(job, index, "shed", "never sent: no room within the deadline")
         for index in range(job.next):
             self._answer(job, index, "unknown", "no confirm in time")
+        return len(self._sent) >= self._size and self._settled == job.settled_before
 
     def shed(self, reason: str) -> None:
         """Answer all that waits: it will not be sent."""
@@ -152,17 +175,16 @@ class Window:
         self._waiting.clear()
         self._waits = 0
         for job in jobs:
-            first, job.end = job.next, job.next
-            for index in range(first, len(job.parcels)):
+            job.end = job.next
+            for index in range(job.next, len(job.parcels)):
                 self._answer(job, index, "shed", f"never sent: {reason}")
 
-    def lose(self, reason: str) -> None:
-        """Answer everything: the link is gone, and the next one counts from one again."""
+    def shut(self, reason: str) -> None:
+        """Stop sending and answer what was sent: no confirm of it can come any more."""
+        self._open = False
         sent = list(self._sent.values())
         self._sent.clear()
         self._returned.clear()
-        self._tag = 0
-        self.shed(reason)
         for job, index in sent:
             self._answer(job, index, "unknown", f"in doubt: {reason}")
 

@@ -44,6 +44,17 @@ def drained(channel, queue=QUEUE):
         found.append((properties, body))
 
 
+def drained_fast(channel, queue):
+    """As `drained`, for thousands: a quorum queue takes milliseconds to give one away."""
+    found: list[tuple[pika.BasicProperties, bytes]] = []
+    for method, properties, body in channel.consume(queue, auto_ack=True, inactivity_timeout=2):
+        if method is None:
+            break
+        found.append((properties, body))
+    channel.cancel()
+    return found + drained(channel, queue)
+
+
 def reachable(broker):
     try:
         broker.check(1)

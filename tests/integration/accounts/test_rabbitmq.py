@@ -84,7 +84,7 @@ def test_the_policy_limits_the_queue_by_bytes_beside_its_arguments(
 def test_after_a_bug_in_the_thread_the_link_begins_anew_and_what_was_sent_is_in_doubt(rabbit):
     rabbit.publish([message(1)], 10)
 
-    rabbit._loop._ioloop.add_callback_threadsafe(lambda: 1 / 0)
+    rabbit._links.state._ioloop.add_callback_threadsafe(lambda: 1 / 0)
 
     wait_until(rabbit.lost_at, 10, "the link was given up")
     wait_until(lambda: reachable(rabbit), 20, "the link is back")
