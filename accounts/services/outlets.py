@@ -65,7 +65,7 @@ def away(brokers: Iterable[Outlet]) -> dict[str, str]:
 @dataclass(frozen=True)
 class _Noted:
     counts: Counts = Counts()  # noqa: RUF009  frozen
-    fares: tuple[str, str] = ("", "")
+    fares: tuple[str, str] | None = None
     at_s: float = 0.0
 
 
@@ -76,15 +76,24 @@ class Notes:
         self._lock = threading.Lock()
         self._noted: WeakKeyDictionary[Outlet, _Noted] = WeakKeyDictionary()
 
-    def note(self, brokers: Sequence[Outlet], away: dict[str, str], *, now: datetime) -> None:
-        """Write how each broker fares; often enough for a page, seldom enough for a database."""
+    def note(
+        self, brokers: Sequence[Outlet], away: dict[str, str], *, now: datetime, judge: bool
+    ) -> None:
+        """
+        Write how each broker fares; often enough for a page, seldom enough for a database.
+
+        Args:
+            judge: Whether this process is the one to say that a broker is away or back. Were it
+                everybody, two links that come back one after the other would look like a broker
+                that comes and goes.
+        """
         with self._lock:
             for broker in brokers:
-                self._note(broker, _fares(broker, away), now)
+                self._note(broker, _fares(broker, away) if judge else None, now)
 
-    def _note(self, broker: Outlet, fares: tuple[str, str], now: datetime) -> None:
+    def _note(self, broker: Outlet, fares: tuple[str, str] | None, now: datetime) -> None:
         noted = self._noted.get(broker) or _Noted()
-        if noted.fares == fares and time.monotonic() - noted.at_s < NOTE_S:
+        if fares in (None, noted.fares) and time.monotonic() - noted.at_s < NOTE_S:
             return
         name, counts = broker.name, broker.counts()
         grown = {
@@ -95,9 +104,10 @@ class Notes:
         OutletStatus.objects.get_or_create(name=name, defaults={"since": now})
         row = OutletStatus.objects.filter(name=name)
         row.update(seen_at=now, **grown)
-        state, reason = fares
-        row.exclude(state=state, reason=reason).update(reason=reason)
-        row.exclude(state=state).update(state=state, since=now)
+        if fares:
+            state, reason = fares
+            row.exclude(state=state, reason=reason).update(reason=reason)
+            row.exclude(state=state).update(state=state, since=now)
         self._noted[broker] = _Noted(counts, fares, time.monotonic())
 
 

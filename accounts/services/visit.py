@@ -181,7 +181,7 @@ def publish_pushed(
     """
     Visit these accounts, whose terminals push, at once; return also those that another visit holds.
     """
-    this = _round(now, outlets.ours() if brokers is None else brokers)
+    this = _round(now, outlets.ours() if brokers is None else brokers, judge=False)
     report = ShardReport()
     for ids in _some_at_once(account_ids):
         report += _visit_claimed(ids, this)
@@ -193,9 +193,9 @@ def publish_pushed(
     )
 
 
-def _round(now: datetime, brokers: Sequence[Outlet]) -> _Round:
+def _round(now: datetime, brokers: Sequence[Outlet], *, judge: bool = True) -> _Round:
     away = outlets.away(brokers)
-    outlets.NOTES.note(brokers, away, now=now)
+    outlets.NOTES.note(brokers, away, now=now, judge=judge)
     return _Round(now, brokers, away, outlets.back_at(brokers))
 
 
@@ -213,7 +213,10 @@ def _note_lost_links(lease: Lease, this: _Round) -> None:
             lease.resynced_at = max(this.now, lost_at)
             outlets.note_lost_link(broker.name, now=this.now)
             this.back_at[broker.name] = this.now
-            accounts.update(due_at=None, **{OWED[broker.name]: True})
+            with transaction.atomic():
+                accounts.update(due_at=None, **{OWED[broker.name]: True})
+                # Whoever is writing one of them would record over that.
+                accounts.exclude(claim="").update(**lifecycle.ANEW)
         elif back_at and (resynced_at is None or resynced_at < back_at):
             lease.resynced_at = max(this.now, lease.resynced_at or this.now)
             accounts.filter(**{OWED[broker.name]: True}).update(due_at=None)

@@ -301,3 +301,28 @@ def test_taking_in_a_hundred_accounts_costs_as_many_queries_as_one(
         assert all(answer.refused is None for answer in answers)
     assert kinds().count("position.opened") == 100
     assert connection.in_atomic_block
+
+
+def test_a_lost_link_is_not_forgotten_by_a_visit_that_was_under_way(account, secret, nats):
+    take(secret, account, state())
+    run(0, nats)
+
+    class Meanwhile(MemoryBroker):
+        def publish(self, messages, within_s):
+            # The shard's visit learns that the link was lost while this one publishes.
+            if not nats.lost:
+                nats.lost = NOW + timedelta(seconds=20)
+                run(21, nats)
+            return super().publish(messages, within_s)
+
+    take(secret, account, WITH_POSITION, 20)
+    services.publish_pushed(
+        account_ids=[account.pk], now=NOW + timedelta(seconds=20), brokers=[Meanwhile()]
+    )
+
+    assert Account.objects.get().nats_snapshot_required
+    before = len(nats.consumer.messages)
+    for second in range(22, 33):
+        run(second, nats)
+    assert nats.consumer.messages[before]["type"] == "account"
+    assert len(nats.consumer.messages[before]["positions"]) == 1
