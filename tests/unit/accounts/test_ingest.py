@@ -251,7 +251,7 @@ def test_an_account_has_one_writer_at_a_time(account, secret, nats):
 
 def test_a_writer_that_died_is_followed_by_a_new_epoch(account, secret, nats):
     take(secret, account, state())
-    services.publish_pushed(account_ids=[account.pk], now=NOW, brokers=[nats])
+    run(0, nats)
     Account.objects.update(claim="dead", claimed_until=timezone.now() + timedelta(seconds=60))
     take(secret, account, WITH_POSITION, 20)
 
