@@ -78,7 +78,9 @@ class Terminals:
         return self.consumer.held[account.server, str(account.login)]
 
     def kinds(self):
-        return [told["kind"] for _, told in self.events if told["kind"] != "connection"]
+        # What came twice came under one id.
+        by_id = {message_id: told["kind"] for message_id, told in self.events}
+        return [kind for kind in by_id.values() if kind != "connection"]
 
 
 def true_state(account):
