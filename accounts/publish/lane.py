@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import pika
 from pika import spec
 from pika.adapters.select_connection import SelectConnection
 from pika.channel import Channel
 
+from accounts.publish.marshal import writes
 from accounts.publish.outlet import Counts
 from accounts.publish.window import Job, Parcel, Window
 
@@ -78,15 +78,18 @@ class Lane:
         self._window.shut(reason)
         self._window.shed(reason)
 
-    def _send(self, parcel: Parcel) -> None:
+    def _send(self, parcels: Sequence[Parcel]) -> None:
         assert self._channel is not None
-        self._channel.basic_publish(
+        connection = self._channel.connection
+        found = writes(
+            parcels,
+            channel=self._channel.channel_number,
             exchange=self._exchange,
-            routing_key=parcel.key,
-            body=parcel.payload,
-            properties=_properties(parcel),
-            mandatory=True,
+            frame_max=connection.params.frame_max,
+            at=int(time.time()),
         )
+        # Channel.basic_publish would hand over frame by frame; see `marshal`.
+        connection._output_marshaled_frames(list(found))  # type: ignore[attr-defined]  # noqa: SLF001
 
     def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._window.returned(properties.message_id)
@@ -96,13 +99,3 @@ class Lane:
         method = frame.method
         refused = isinstance(method, spec.Basic.Nack)
         self._window.settle(method.delivery_tag, multiple=method.multiple, refused=refused)
-
-
-def _properties(parcel: Parcel) -> pika.BasicProperties:
-    return pika.BasicProperties(
-        content_type="application/json",
-        delivery_mode=2,
-        timestamp=int(time.time()),
-        message_id=parcel.id,
-        headers=parcel.headers,
-    )

@@ -57,13 +57,13 @@ class Job:
 class Window:
     """
     Args:
-        send: Hands one parcel to the broker; must not answer before it returns.
+        send: Hands parcels to the broker, in order; must not answer before it returns.
         finished: Told of each job whose last parcel was answered.
     """
 
     def __init__(
         self,
-        send: Callable[[Parcel], None],
+        send: Callable[[Sequence[Parcel]], None],
         finished: Callable[[Job], None],
         *,
         size: int = SIZE,
@@ -122,17 +122,20 @@ class Window:
 
     def fill(self) -> None:
         """Send what waits, as far as the window allows."""
-        sent, waiting, send = self._sent, self._waiting, self._send
+        sent, waiting = self._sent, self._waiting
+        parcels: list[Parcel] = []
         while waiting and len(sent) < self._size and self._open:
             job = waiting[0]
             index = job.next
             job.next = index + 1
-            self._waits -= 1
             if job.next == job.end:
                 waiting.popleft()
             self._tag += 1
             sent[self._tag] = (job, index)
-            send(job.parcels[index])
+            parcels.append(job.parcels[index])
+        if parcels:
+            self._waits -= len(parcels)
+            self._send(parcels)
 
     def returned(self, parcel_id: str) -> None:
         """Note that the broker found no queue. Its acknowledgement follows, and means nothing."""

@@ -111,6 +111,14 @@ def test_messages_travel_in_batches_and_a_large_one_alone(rabbit, channel):
     assert b"\n".join(bodies) == b"\n".join(m.payload for m in messages)
 
 
+def test_a_message_larger_than_a_frame_arrives_whole_among_others(rabbit, channel):
+    messages = [message(1), message(2, 300_000), message(3)]
+
+    assert rabbit.publish(messages, 10) == [""] * 3
+
+    assert [body for _, body in drained(channel)] == [m.payload for m in messages]
+
+
 def test_a_batch_holds_messages_of_one_shard(rabbit, channel):
     rabbit.publish([message(n, shard=n // 3) for n in range(6)], 10)
 

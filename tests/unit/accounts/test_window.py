@@ -20,7 +20,7 @@ class Broker:
 
     def __post_init__(self):
         self.window = Window(
-            lambda parcel: self.sent.append(parcel.id), self.finished.append,
+            lambda parcels: self.sent.extend(p.id for p in parcels), self.finished.append,
             size=self.size, most_waiting=self.most_waiting,
         )  # fmt: skip
         self.window.open()
