@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 from celery import Celery
+from celery.signals import worker_process_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
@@ -13,6 +15,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 app = Celery("tickplane")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def collect_garbage_seldom(**_: object) -> None:
+    """
+    What was loaded before the fork lives for ever; a visit makes thousands of objects that do not.
+
+    Looking through the former again and again while making the latter cost 7 % of a visit.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @app.on_after_configure.connect

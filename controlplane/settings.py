@@ -165,6 +165,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+elif ROLE == "worker":
+    # A task a second for each shard: connecting each time costs more than what the task asks for.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 
 # Brokers. An empty URL means the embedded part, or none where none can be embedded.
 NATS_URL = env.url("NATS_URL", ("nats", "tls"), "nats://127.0.0.1:4222")

@@ -81,10 +81,20 @@ def give_back(lease: Lease) -> bool:
     )
 
 
-def note_visit(*, shard: int, took_s: float, tick_s: float) -> None:
-    """Count the visit, and whether it took longer than a tick."""
-    ShardLease.objects.filter(shard=shard).update(
-        visits=F("visits") + 1,
-        overruns=F("overruns") + int(took_s > tick_s),
-        last_visit_ms=round(took_s * 1000),
+def end_visit(lease: Lease, *, took_s: float, tick_s: float, keep: bool) -> bool:
+    """
+    Count the visit, and whether it took longer than a tick; return whether the lease was ours.
+
+    Args:
+        keep: Whether the lease goes on, for the next visit by the same process.
+    """
+    goes_on = {"expires_at": Now() + LEASE} if keep else {"owner": "", "expires_at": None}
+    return bool(
+        ShardLease.objects.filter(shard=lease.shard, owner=lease.owner).update(
+            **goes_on,
+            resynced_at=lease.resynced_at,
+            visits=F("visits") + 1,
+            overruns=F("overruns") + int(took_s > tick_s),
+            last_visit_ms=round(took_s * 1000),
+        )
     )

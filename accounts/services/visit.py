@@ -162,15 +162,16 @@ def publish_shard(
         return ShardReport(skipped=True)
     this = _round(now, outlets.ours() if brokers is None else brokers)
     _note_lost_links(own, this)
-    watch.note_silence(shard=shard, now=now)
     report = _visit_asked(own, this)
-    if not report.skipped:
+    pushed = Account.objects.of_shard(shard).filter(provider=Account.Provider.PUSH)
+    if not report.skipped and pushed.exists():
+        watch.note_silence(shard=shard, now=now)
         for ids in _pushed_and_due(shard, this):
             report += _visit_claimed(ids, this)
     # After an exception the lease is not given back: what was sent is unknown, and whoever takes
     # the shard over must begin a new epoch.
-    shards.note_visit(shard=shard, took_s=time.monotonic() - this.began, tick_s=TICK_S)
-    if lease is None and not shards.give_back(own):
+    took_s = time.monotonic() - this.began
+    if not shards.end_visit(own, took_s=took_s, tick_s=TICK_S, keep=lease is not None):
         return ShardReport(skipped=True)
     return report
 
