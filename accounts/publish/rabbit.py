@@ -24,7 +24,7 @@ from accounts.core.messages import Message
 from accounts.publish.loop import WATCH_S, Loop
 from accounts.publish.outlet import Backoff, Counts, log_confirmed, log_confirmed_events
 from accounts.publish.topology import Topology, event_key, state_key
-from accounts.publish.window import Parcel
+from accounts.publish.window import Parcel, said_by_broker
 
 
 class _Links(NamedTuple):
@@ -61,7 +61,8 @@ class Rabbit:
         self._links: _Links | None = None
         self._before = Counts()
         self._turned_away = 0
-        self._backoff = Backoff()
+        self._state_backoff = Backoff()
+        self._event_backoff = Backoff()
 
     def lost_at(self) -> datetime | None:
         links = self._open_links()
@@ -90,7 +91,7 @@ class Rabbit:
             PublisherForked: It was open when this process forked.
         """
         links = self._own_links()
-        self._backoff.check()
+        self._state_backoff.check()
         links.state.check(within_s)
 
     def publish(self, messages: Sequence[Message], within_s: float) -> list[str]:
@@ -112,9 +113,9 @@ class Rabbit:
                 confirmed += batch.messages
         log_confirmed(self.name, confirmed)
         if reasons and all(reasons):
-            self._backoff.failed(reasons[0])
+            self._state_backoff.failed(reasons[0])
             raise BrokerAway(reasons[0])
-        self._backoff.worked()
+        self._state_backoff.worked()
         return reasons
 
     def publish_events(self, events: Sequence[Event], within_s: float) -> list[str]:
@@ -125,10 +126,22 @@ class Rabbit:
 
         Raises:
             BadAddress, PublisherForked: As `check`.
-            BrokerAway: As `check`. Nothing was sent.
+            BrokerAway: Not connected, blocked, or the last try was not answered; nothing was sent.
         """
         parcels = [_event(event) for event in events]
-        answers = self._publish(self._own_links().events, parcels, within_s)
+        links = self._own_links()
+        try:
+            links.events.check(within_s)
+            # Whoever waits for a queue that answers nothing is not joined by all the others.
+            self._event_backoff.check()
+        except BrokerAway:
+            self._turn_away(parcels)
+            raise
+        answers = self._publish(links.events, parcels, within_s)
+        if any(said_by_broker(answer) for answer in answers):
+            self._event_backoff.worked()
+        elif answers:
+            self._event_backoff.failed(answers[0])
         log_confirmed_events(
             self.name, [e for e, answer in zip(events, answers, strict=True) if not answer]
         )
@@ -149,9 +162,12 @@ class Rabbit:
         try:
             return link.publish(parcels, within_s)
         except PublishError:
-            with self._lock:
-                self._turned_away += sum(parcel.letters for parcel in parcels)
+            self._turn_away(parcels)
             raise
+
+    def _turn_away(self, parcels: Sequence[Parcel]) -> None:
+        with self._lock:
+            self._turned_away += sum(parcel.letters for parcel in parcels)
 
     def _is_ours(self) -> bool:
         return self._pid in (0, os.getpid())

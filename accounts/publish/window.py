@@ -24,6 +24,14 @@ MOST_WAITING = 50_000
 
 Outcome = Literal["confirmed", "returned", "nacked", "unknown", "shed"]
 
+RETURNED = "returned: no queue takes "
+NACKED = "refused by RabbitMQ: a queue is full"
+
+
+def said_by_broker(answer: str) -> bool:
+    """Return whether the broker gave this answer, and not our clock or a lost link."""
+    return answer in ("", NACKED) or answer.startswith(RETURNED)
+
 
 class Parcel(Struct, frozen=True):
     """One publish. `letters` is how many messages it holds."""
@@ -195,9 +203,9 @@ class Window:
         parcel = job.parcels[index]
         if self._returned and parcel.id in self._returned:
             self._returned -= Counter([parcel.id])
-            self._answer(job, index, "returned", f"returned: no queue takes {parcel.key}")
+            self._answer(job, index, "returned", f"{RETURNED}{parcel.key}")
         elif refused:
-            self._answer(job, index, "nacked", "refused by RabbitMQ: a queue is full")
+            self._answer(job, index, "nacked", NACKED)
         else:
             self._answer(job, index, "confirmed", "")
 

@@ -17,7 +17,7 @@ from accounts.core.simulate import state_at
 from accounts.models import Account
 from accounts.publish.rabbit import Rabbit
 from accounts.publish.topology import STATE_ARGUMENTS
-from tests.integration.accounts.letters import QUEUE, drained, message, reachable
+from tests.integration.accounts.letters import QUEUE, age, drained, message, reachable
 from tests.servers.process import free_port, wait_until
 from tests.unit.accounts.brokers import MemoryBroker
 from tests.unit.accounts.consumer import Consumer
@@ -187,6 +187,12 @@ def sources(second):
     }
 
 
+def consume_anew(consumer, server):
+    connection = pika.BlockingConnection(pika.URLParameters(server.url))
+    consume(consumer, connection.channel())
+    connection.close()
+
+
 def consume(consumer, channel):
     for _, body in drained(channel):
         consumer.feed(body)
@@ -212,12 +218,13 @@ def test_a_consumer_rebuilds_the_exact_state_of_every_account(rabbit, channel):
 
 @pytest.mark.django_db
 def test_after_a_killed_broker_every_account_is_sent_in_full(rabbit, rabbitmq_server, channel):
+    age(rabbitmq_server, rabbit)
     services.declare_demo_accounts(count=12)
     nats = MemoryBroker("nats")
     for second in range(5):
         run(second, nats, rabbit)
     consumer = Consumer()
-    consume(consumer, channel)
+    consume_anew(consumer, rabbitmq_server)
 
     rabbitmq_server.kill()
     wait_until(lambda: not reachable(rabbit), 10, "the loss is known")
@@ -235,9 +242,7 @@ def test_after_a_killed_broker_every_account_is_sent_in_full(rabbit, rabbitmq_se
     services.request_snapshots(accounts=Account.objects.all())
     run(60, nats, rabbit)
 
-    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_server.url))
-    consume(consumer, connection.channel())
-    connection.close()
+    consume_anew(consumer, rabbitmq_server)
     assert consumer.held == nats.consumer.held == sources(60)
     assert consumer.gaps == nats.consumer.gaps == []
     assert set(Account.objects.values_list("last_error", flat=True)) == {""}

@@ -14,6 +14,7 @@ from accounts.publish.topology import Topology
 from tests.integration.accounts.letters import (
     EVENTS,
     QUEUE,
+    arrive,
     counted,
     drained,
     event,
@@ -40,13 +41,6 @@ def small(rabbitmq_server, channel):
 
 def arrived(channel, queue):
     return channel.queue_declare(queue, passive=True).method.message_count
-
-
-def accepted(rabbit, event):
-    try:
-        return rabbit.publish_events([event], 5) == [""]
-    except BrokerAway:
-        return False
 
 
 def nobody(letters):
@@ -98,7 +92,7 @@ def test_a_full_queue_refuses_and_what_was_refused_can_be_sent_again(small, chan
     held = drained(channel, SMALL.event_queue)
     for one in refused:
         # With the queue empty the broker soon takes some again.
-        wait_until(partial(accepted, small, one), 10, "it is taken")
+        wait_until(partial(arrive, small, [one]), 10, "it is taken")
         held += drained(channel, SMALL.event_queue)
     assert sorted(properties.message_id for properties, _ in held) == sorted(e.id for e in events)
 
@@ -121,7 +115,7 @@ def test_a_blocked_broker_leaves_events_with_their_sender(rabbit, rabbitmq_serve
             rabbit.publish_events([event(3)], 5)
     finally:
         rabbitmq_server.ctl("set_vm_memory_high_watermark", "0.4")
-    wait_until(lambda: accepted(rabbit, event(2)), 20, "the alarm is over")
+    wait_until(lambda: arrive(rabbit, [event(2)]), 20, "the alarm is over")
     assert rabbit.publish_events([event(3)], 10) == [""]
     counts = rabbit.counts()
     assert (counts.confirmed, counts.unknown) == (3, 1)
