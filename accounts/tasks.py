@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 # A visit that waited longer than its own period is stale: the next one does its work.
 STALE_S = 2
+# Between two runs of pruning, when there is much: the ticks go on meanwhile.
+PAUSE_S = 5
 
 
 @shared_task(name="accounts.tick")
@@ -42,4 +44,5 @@ def collect_dead_letters(**_: object) -> None:
 
 @shared_task(name="accounts.prune")
 def prune(**_: object) -> None:
-    history.prune(now=timezone.now())
+    if not history.prune(now=timezone.now()).finished:
+        prune.apply_async(countdown=PAUSE_S)

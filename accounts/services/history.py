@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -22,16 +22,22 @@ logger = logging.getLogger(__name__)
 
 # As many as a database deletes in a moment: whoever waits for its lock hardly notices.
 BATCH = 2_000
+# So many of them in one run: the worker has a tick to do.
+MOST_BATCHES = 20
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """How many rows were too old."""
+    """How many rows were deleted. Not `finished`: more are too old."""
 
     bars: int
     events: int
     dead_letters: int
     audit_entries: int
+
+    @property
+    def finished(self) -> bool:
+        return all(number < BATCH * MOST_BATCHES for number in astuple(self))
 
 
 def keep(bars: Iterable[tuple[int, Bar]]) -> None:
@@ -106,7 +112,7 @@ def bars(
 
 def prune(*, now: datetime) -> Pruned:
     """
-    Delete what is older than the settings allow, a batch at a time.
+    Delete what is older than the settings allow, a batch at a time, as far as one run goes.
 
     An event that a broker has not confirmed is owed and stays, and so does a dead letter that
     nobody replayed.
@@ -137,14 +143,15 @@ def _sent_events() -> models.QuerySet[AccountEvent]:
 
 
 def _delete(rows: models.QuerySet[Any], by: str) -> int:
-    """Delete the rows, oldest first, in transactions of their own; return how many there were."""
+    """Delete the rows, oldest first, in transactions of their own; return how many."""
     number = 0
     manager = rows.model._default_manager  # noqa: SLF001  Django's public name
-    while True:
+    for _ in range(MOST_BATCHES):
         deleted: int = manager.filter(pk__in=rows.order_by(by).values("pk")[:BATCH]).delete()[0]
         number += deleted
         if deleted < BATCH:
-            return number
+            break
+    return number
 
 
 def _under_way(account: Account) -> Bar | None:

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 def test_a_consumer_of_the_contract_rebuilds_every_account_through_a_restart_of_the_broker():
     """`make bench BENCH=accounts-rebuild` is the same with 500 accounts and five minutes."""
-    plan = Plan(accounts=60, seconds=15, away_s=1, every_s=1.5, threads=8, orders_s=3)
+    plan = Plan(accounts=60, seconds=10, away_s=1, every_s=1.5, threads=8, orders_s=3)
     try:
         figures = run(plan)
     except ServerMissing as e:

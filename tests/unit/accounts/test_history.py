@@ -244,6 +244,22 @@ def test_much_is_deleted_in_small_steps(account, monkeypatch, django_assert_max_
     assert kept() == [bar(0)]
 
 
+def test_a_run_ends_and_the_task_sends_itself_again(account, monkeypatch):
+    monkeypatch.setattr(history, "BATCH", 10)
+    monkeypatch.setattr(history, "MOST_BATCHES", 2)
+    history.keep([(account.pk, bar(n - 100_000 * 1440)) for n in range(25)])
+    sent = []
+    monkeypatch.setattr(tasks.prune, "apply_async", lambda **options: sent.append(options))
+
+    tasks.prune()
+    assert EquityBar.objects.count() == 5
+    assert len(sent) == 1
+
+    tasks.prune()
+    assert EquityBar.objects.count() == 0
+    assert len(sent) == 1
+
+
 def test_the_task_prunes(account):
     long_ago = bar(-1440 * 1000)
     today = msgspec.structs.replace(bar(0), at=timezone.now().replace(second=0, microsecond=0))
