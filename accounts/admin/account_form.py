@@ -9,8 +9,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.forms import check_text
 from accounts.models import Account
 from accounts.services import vault
+
+# What a CSV file holds of an account, too.
+TEXTS = ("server", "label", "source", "currency")
 
 
 class AccountForm(forms.ModelForm[Account]):
@@ -38,6 +42,11 @@ class AccountForm(forms.ModelForm[Account]):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
+        for name in TEXTS:
+            try:
+                check_text(str(self.cleaned_data.get(name, "")))
+            except ValidationError as e:
+                self.add_error(name, e)
         if self.cleaned_data.get("password"):
             if self.cleaned_data.get("forget_password"):
                 raise ValidationError(

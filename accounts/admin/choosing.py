@@ -8,15 +8,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.admin import shown
-from accounts.core.roster import TAG_DELIMITER
+from accounts.forms import check_tag
 from accounts.models import Account, AccountGroup, Tag
 from accounts.services import roster
 
@@ -29,21 +28,11 @@ class GroupChoice(forms.Form):
 
 class TagChoice(forms.Form):
     tag = forms.CharField(
-        label=_("Tag"), max_length=64, help_text=_("One that is not there yet is made.")
+        label=_("Tag"),
+        max_length=64,
+        help_text=_("One that is not there yet is made."),
+        validators=[check_tag],
     )
-
-    def clean_tag(self) -> str:
-        return checked_tag(str(self.cleaned_data["tag"]))
-
-
-def checked_tag(name: str) -> str:
-    """Return the name of a tag, which must be able to travel in a CSV cell."""
-    if TAG_DELIMITER in name:
-        raise ValidationError(
-            gettext("A tag cannot hold “%(mark)s”: CSV files separate tags with it.")
-            % {"mark": TAG_DELIMITER}
-        )
-    return name
 
 
 class Choosing(admin.ModelAdmin[Any]):

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.admin import shown
-from accounts.admin.choosing import checked_tag
 from accounts.admin.records import Styles
 from accounts.admin.rules import RuleInline
 from accounts.admin.tokens import TokenIssuer
 from accounts.core.schedule import Intervals
+from accounts.forms import check_tag, check_text
 from accounts.models import Account, AccountGroup, Tag
 from accounts.services import audit
 
@@ -40,9 +40,30 @@ class Counted(admin.ModelAdmin[Any]):
         address = f"{listed}?{self.filter_name}__id__exact={row.pk}"
         return format_html('<a href="{}">{}</a>', address, shown.count(row.size))
 
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        note(request, "delete", obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            note(request, "delete", row)
+        super().delete_queryset(request, queryset)
+
+
+class GroupForm(forms.ModelForm[AccountGroup]):
+    class Meta:
+        model = AccountGroup
+        fields = ("name", *INTERVALS)
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        check_text(name)
+        return name
+
 
 @admin.register(AccountGroup)
 class GroupAdmin(TokenIssuer, Counted):
+    form = GroupForm
     filter_name = "group"
     list_display = ("name", "members", *INTERVALS)
     search_fields = ("name",)
@@ -101,15 +122,6 @@ class GroupAdmin(TokenIssuer, Counted):
         lacking -= {"account token"}
         return deleted, counts, lacking, protected
 
-    def delete_model(self, request: HttpRequest, obj: AccountGroup) -> None:
-        note(request, "delete", obj)
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for group in queryset:
-            note(request, "delete", group)
-        super().delete_queryset(request, queryset)
-
 
 class TagForm(forms.ModelForm[Tag]):
     class Meta:
@@ -117,7 +129,9 @@ class TagForm(forms.ModelForm[Tag]):
         fields = ("name",)
 
     def clean_name(self) -> str:
-        return checked_tag(str(self.cleaned_data["name"]))
+        name = str(self.cleaned_data["name"])
+        check_tag(name)
+        return name
 
 
 @admin.register(Tag)
@@ -127,9 +141,19 @@ class TagAdmin(Counted):
     list_display = ("name", "members")
     search_fields = ("name",)
 
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Tag,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        note(request, "edit" if change else "create", obj, form.changed_data if change else ())
+
 
 def note(
-    request: HttpRequest, action: str, group: AccountGroup, columns: tuple[str, ...] = ()
+    request: HttpRequest, action: str, group: AccountGroup | Tag, columns: tuple[str, ...] = ()
 ) -> None:
     detail = f"{group._meta.verbose_name} {group}"  # noqa: SLF001  Django's public name
     if columns:

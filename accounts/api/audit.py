@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accounts.api import examples
 from accounts.api.base import AccountsView, NewestFirst
-from accounts.api.filters import LONGEST, Backend
+from accounts.api.filters import LONGEST, Backend, Moment
 from accounts.models import AuditEntry
 from accounts.services import queries
 
@@ -31,7 +31,7 @@ class AuditFilter(filters.FilterSet):
     accountId = filters.UUIDFilter(field_name="account__uuid")
     actor = filters.CharFilter(max_length=LONGEST)
     action = filters.CharFilter(max_length=LONGEST)
-    since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    since = Moment(field_name="at", lookup_expr="gte")
 
 
 ENTRY = {

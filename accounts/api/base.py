@@ -8,17 +8,19 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError as BadValue
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import CursorPagination, PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.core.errors import AccountsError, BadInterval, BadTransition, Conflict, VaultError
+from accounts.forms import check_text
 from accounts.models import Account, AccountQuerySet
 from accounts.services import queries
 from accounts.services.records import reasons
@@ -75,6 +77,9 @@ class AccountsView(GenericAPIView[Any]):
             exc = ValidationError(
                 {camel(name) or "non_field_errors": found for name, found in reasons(exc).items()}
             )
+        elif isinstance(exc, Http404):
+            # Its own words name a class of ours.
+            exc = NotFound()
         elif isinstance(exc, BadInterval):
             exc = ValidationError({"interval": [str(exc)]})
         elif isinstance(exc, BadTransition | Conflict | VaultError):
@@ -108,6 +113,11 @@ class Strict(serializers.Serializer[Any]):
             if unknown:
                 raise ValidationError({name: [_("There is no such field.")] for name in unknown})
         return super().to_internal_value(data)
+
+
+def text(**arguments: Any) -> serializers.CharField:
+    """Return a field for a name or another line of text."""
+    return serializers.CharField(validators=[check_text], **arguments)
 
 
 @extend_schema_field({"type": "number"})

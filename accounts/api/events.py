@@ -22,7 +22,7 @@ from rest_framework.response import Response
 
 from accounts.api import examples
 from accounts.api.base import AccountsView, NewestFirst, RefusalSerializer, Strict, actor
-from accounts.api.filters import LONGEST, Backend
+from accounts.api.filters import LONGEST, Backend, Moment, Whether
 from accounts.models import Account, AccountEvent, DeadLetter
 from accounts.services import deadletters, queries
 
@@ -57,7 +57,7 @@ class EventFilter(filters.FilterSet):
     """`from` and `to` are numbers of events, both included."""
 
     kind = filters.CharFilter(max_length=LONGEST)
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    since = Moment(field_name="created_at", lookup_expr="gte")
 
 
 def number(lookup: str) -> filters.NumberFilter:
@@ -124,7 +124,7 @@ class DeadLetterSerializer(serializers.Serializer[DeadLetter]):
 class DeadLetterFilter(filters.FilterSet):
     accountId = filters.UUIDFilter(field_name="account__uuid")
     kind = filters.CharFilter(max_length=LONGEST)
-    replayed = filters.BooleanFilter(field_name="replayed_at", lookup_expr="isnull", exclude=True)
+    replayed = Whether(field_name="replayed_at", lookup_expr="isnull", exclude=True)
 
 
 class ReplaySerializer(Strict):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
+from django.core.exceptions import ValidationError as BadValue
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -36,6 +39,30 @@ class Ordering(filters.OrderingFilter):
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
         names = [self.get_ordering_value(name) for name in value or ()]
         return qs.order_by(*names, "id") if names else qs
+
+
+class _Moment(IsoDateTimeField):
+    def to_python(self, value: Any) -> Any:
+        moment = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as e:
+            raise BadValue(self.error_messages["invalid"]) from e
+
+
+class Moment(filters.IsoDateTimeFilter):
+    """A moment. One that lies beyond the calendar in UTC is refused, and does not end in a 500."""
+
+    field_class = _Moment
+
+
+class Whether(filters.TypedChoiceFilter):
+    """`true` or `false`; anything else is refused, and not taken for neither."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(
+            choices=choices("true", "false"), coerce=lambda said: said == "true", **arguments
+        )
 
 
 def choices(*values: str) -> list[tuple[str, str]]:

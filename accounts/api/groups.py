@@ -13,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.base import CONFLICT, AccountsView, Pages, Strict, actor
+from accounts.api.base import CONFLICT, AccountsView, Pages, Strict, actor, text
 from accounts.api.records import IntervalSerializer
+from accounts.forms import check_tag
 from accounts.models import AccountGroup, Tag
 from accounts.services import queries, records
 
@@ -27,12 +28,12 @@ class GroupSerializer(serializers.Serializer[AccountGroup]):
 
 
 class GroupChangeSerializer(Strict):
-    name = serializers.CharField(max_length=64, required=False)
+    name = text(max_length=64, required=False)
     intervals = IntervalSerializer(required=False)
 
 
 class NewGroupSerializer(GroupChangeSerializer):
-    name = serializers.CharField(max_length=64)
+    name = text(max_length=64)
 
 
 class TagSerializer(serializers.Serializer[Tag]):
@@ -42,7 +43,7 @@ class TagSerializer(serializers.Serializer[Tag]):
 
 
 class NewTagSerializer(Strict):
-    name = serializers.CharField(max_length=64)
+    name = serializers.CharField(max_length=64, validators=[check_tag])
 
 
 GROUP = {"groupId": 2, "name": "Desk", "intervals": examples.OWN_INTERVALS, "accounts": 12}

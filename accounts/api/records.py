@@ -15,9 +15,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.api import examples
-from accounts.api.base import CONFLICT, AccountsView, Pages, Strict, actor
+from accounts.api.base import CONFLICT, AccountsView, Pages, Strict, actor, text
 from accounts.api.filters import AccountFilter, Backend
 from accounts.api.state import StateSerializer, last_state
+from accounts.forms import check_tag
 from accounts.models import Account, AccountQuerySet
 from accounts.models.group import LONGEST_INTERVAL_S
 from accounts.services import queries, records
@@ -115,16 +116,16 @@ class AccountSerializer(serializers.Serializer[Account]):
 class ChangeSerializer(Strict):
     """What may be changed. A field that is left out stays as it is."""
 
-    label = serializers.CharField(max_length=100, allow_blank=True, required=False)  # type: ignore[assignment]  # DRF takes it out of the class
+    label = text(max_length=100, allow_blank=True, required=False)  # type: ignore[assignment]  # DRF takes it out of the class
     provider = serializers.ChoiceField(choices=Account.Provider.choices, required=False)
-    source = serializers.CharField(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]  # as for `label`
-    currency = serializers.CharField(max_length=16, required=False)
+    source = text(max_length=200, allow_blank=True, required=False)  # type: ignore[assignment]  # as for `label`
+    currency = text(max_length=16, required=False)
     leverage = serializers.IntegerField(min_value=1, max_value=LARGEST_LEVERAGE, required=False)
     group = serializers.CharField(
         max_length=64, allow_null=True, required=False, help_text="Its name, or null."
     )
     tags = serializers.ListField(
-        child=serializers.CharField(max_length=64),
+        child=serializers.CharField(max_length=64, validators=[check_tag]),
         max_length=MOST_TAGS,
         required=False,
         help_text="Their names, all of them; those that are missing are made.",
@@ -143,7 +144,7 @@ class ChangeSerializer(Strict):
 class NewAccountSerializer(ChangeSerializer):
     """Server and login make an account what it is, and never change."""
 
-    server = serializers.CharField(max_length=64)
+    server = text(max_length=64)
     login = serializers.RegexField(r"^[1-9][0-9]{0,18}$", help_text="Digits.")
 
     def validate_login(self, login: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -18,10 +19,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.base import AccountsView, Amount, Pages, Strict, actor
+from accounts.api.base import AccountsView, Amount, Pages, Strict, actor, text
 from accounts.api.filters import LONGEST, Backend
 from accounts.models import Account, AccountGroup, Rule
 from accounts.services import queries, records
+
+LEAST = Decimal("0.0001")
 
 
 class RuleSerializer(serializers.Serializer[Rule]):
@@ -40,7 +43,7 @@ class RuleSerializer(serializers.Serializer[Rule]):
 
 
 class RuleChangeSerializer(Strict):
-    name = serializers.CharField(max_length=100, required=False)
+    name = text(max_length=100, required=False)
     accountId = serializers.UUIDField(required=False, allow_null=True)
     group = serializers.CharField(
         max_length=64, required=False, allow_null=True, help_text="Its name."
@@ -48,17 +51,19 @@ class RuleChangeSerializer(Strict):
     kind = serializers.ChoiceField(choices=Rule.Kind.choices, required=False)
     basis = serializers.ChoiceField(choices=Rule.Basis.choices, required=False)
     unit = serializers.ChoiceField(choices=Rule.Unit.choices, required=False)
-    threshold = serializers.DecimalField(max_digits=18, decimal_places=4, required=False)
+    threshold = serializers.DecimalField(
+        max_digits=18, decimal_places=4, min_value=LEAST, required=False
+    )
     level = serializers.ChoiceField(choices=Rule.Level.choices, required=False)
     enabled = serializers.BooleanField(required=False)
 
 
 class NewRuleSerializer(RuleChangeSerializer):
-    name = serializers.CharField(max_length=100)
+    name = text(max_length=100)
     kind = serializers.ChoiceField(choices=Rule.Kind.choices)
     basis = serializers.ChoiceField(choices=Rule.Basis.choices)
     unit = serializers.ChoiceField(choices=Rule.Unit.choices)
-    threshold = serializers.DecimalField(max_digits=18, decimal_places=4)
+    threshold = serializers.DecimalField(max_digits=18, decimal_places=4, min_value=LEAST)
 
 
 class RuleFilter(filters.FilterSet):
@@ -89,6 +94,12 @@ def values(asked: Mapping[str, Any]) -> dict[str, Any]:
     if group:
         found |= {"group": _group(group), "account": None}
     return found
+
+
+def check_basis(kind: str, basis: str) -> None:
+    """Refuse in words, and by name, what the table would refuse by the name of a constraint."""
+    if (kind, basis) == (Rule.Kind.PROFIT, Rule.Basis.PEAK):
+        raise ValidationError({"basis": [_("A profit has no peak: choose another start.")]})
 
 
 def _account(account_id: UUID) -> Account:
@@ -130,6 +141,7 @@ class Rules(AccountsView):
         asked = self.asked(NewRuleSerializer(data=request.data))
         if not asked.get("accountId") and not asked.get("group"):
             raise ValidationError({"accountId": [_("Give an account or a group.")]})
+        check_basis(asked["kind"], asked["basis"])
         rule = records.create(record=Rule(**values(asked)), actor=actor(request))
         return Response(RuleSerializer(rule).data, status=HTTPStatus.CREATED)
 
@@ -154,7 +166,9 @@ class RuleDetail(AccountsView):
     def patch(self, request: Request, rule_id: int) -> Response:
         """Change what is given."""
         asked = values(self.asked(RuleChangeSerializer(data=request.data)))
-        rule = records.edit(record=self.rule(), values=asked, actor=actor(request))
+        rule = self.rule()
+        check_basis(asked.get("kind", rule.kind), asked.get("basis", rule.basis))
+        rule = records.edit(record=rule, values=asked, actor=actor(request))
         return Response(RuleSerializer(rule).data)
 
     @extend_schema(responses={204: None})

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.base import AccountsView, Strict, actor, no_store
+from accounts.api.base import AccountsView, Strict, actor, no_store, text
 from accounts.models import Account, AccountGroup, AccountToken
 from accounts.services import queries, tokens
 
@@ -43,7 +43,7 @@ class MadeTokenSerializer(TokenSerializer):
 
 
 class NewTokenSerializer(Strict):
-    name = serializers.CharField(max_length=100, allow_blank=True, required=False, default="")
+    name = text(max_length=100, allow_blank=True, required=False, default="")
 
 
 TOKEN = {

@@ -232,13 +232,18 @@ def _is_first(row: Row, lines: dict[tuple[str, int], int], errors: list[RowError
     return earlier == row.line
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a text fits in one line of a log, of a file and of a page."""
+    return _CONTROL.search(text) is None
+
+
 def _text(longest: int, otherwise: str | None = "") -> Callable[[str], str]:
     """Return the reader of a text; `otherwise` stands for an empty cell, None refuses it."""
 
     def read(cell: str) -> str:
         if len(cell) > longest:
             raise _Bad(f"longer than {longest} characters")
-        if _CONTROL.search(cell):
+        if not is_plain(cell):
             raise _Bad("holds a control character")
         if not cell and otherwise is None:
             raise _Bad("is empty")

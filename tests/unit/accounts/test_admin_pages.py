@@ -281,5 +281,30 @@ def test_a_rule_is_of_one_account_or_one_group(operator, world, owners, told):
 
 def test_a_tag_can_travel_in_a_cell(operator):
     assert "separate tags" in operator.post(f"{ADMIN}tag/add/", {"name": "a;b"}).content.decode()
+    assert (
+        "control character" in operator.post(f"{ADMIN}tag/add/", {"name": "a\x1b"}).content.decode()
+    )
     operator.post(f"{ADMIN}tag/add/", {"name": "a"})
     assert Tag.objects.get().name == "a"
+
+
+@pytest.mark.parametrize("kind", ["account", "accountgroup"])
+def test_a_name_is_one_line_of_text(operator, kind):
+    form = {"name": "a\nb", "server": "a\nb", "login": 1, "provider": "push"}
+
+    page = operator.post(f"{ADMIN}{kind}/add/", form | {"currency": "USD", "leverage": 100})
+
+    assert "This holds a control character." in page.content.decode()
+    assert not Account.objects.filter(login=1).exists()
+
+
+def test_what_becomes_of_a_tag_is_written_down(operator):
+    operator.post(f"{ADMIN}tag/add/", {"name": "live"})
+    tag = Tag.objects.get()
+    operator.post(f"{ADMIN}tag/{tag.pk}/change/", {"name": "demo"})
+    operator.post(f"{ADMIN}tag/{tag.pk}/delete/", {"post": "yes"})
+
+    acts = AuditEntry.objects.order_by("id").values_list("action", "detail")
+    assert list(acts) == [
+        ("create", "tag live"), ("edit", "tag demo: name"), ("delete", "tag demo"),
+    ]  # fmt: skip

@@ -214,6 +214,44 @@ def test_the_audit_is_filtered_by_account_actor_and_action(api, account):
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("/events", {"since": "yesterday"}, "since"),
+        # The calendar ends before these begin, in UTC.
+        ("/events", {"since": "0001-01-01T00:00:00+14:00"}, "since"),
+        ("/audit", {"since": "9999-12-31T23:59:59-14:00"}, "since"),
+        # Neither yes nor no: to answer with all of them would be a wrong answer.
+        ("/dead-letters", {"replayed": "maybe"}, "replayed"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused_by_name(api, account, path, query, field):
+    answer = api.get((one(account) if path == "/events" else "") + path, **query)
+
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+
+
+def test_dead_letters_are_told_apart_by_whether_they_were_replayed(api, account):
+    for number, at in ((1, None), (2, AT)):
+        DeadLetter.objects.create(
+            account=account, number=number, message_id=str(number), payload="{}", collected_at=AT,
+            replayed_at=at,
+        )  # fmt: skip
+
+    def numbers(**query):
+        return [row["number"] for row in api.get("/dead-letters", **query).json()["results"]]
+
+    assert numbers() == [2, 1]
+    assert numbers(replayed="true") == [2]
+    assert numbers(replayed="false") == [1]
+
+
+def test_what_is_not_there_is_not_called_by_our_names(api):
+    answer = api.get("/00000000-0000-0000-0000-000000000000")
+
+    assert (answer.status_code, answer.json()) == (404, {"error": "Not found."})
+
+
 CSV = "server,login,label,tags,password\nAlpha,11,one,live;eur,secret\nBeta,12,two,,\n"
 
 

@@ -106,12 +106,16 @@ def test_an_account_is_declared_with_everything_it_can_have(api):
         (NEW | {"login": "1e3"}, "login"),
         (NEW | {"server": "x" * 65}, "server"),
         (NEW | {"server": "a\u0000"}, "server"),
+        (NEW | {"server": "a\nb"}, "server"),
+        (NEW | {"label": "a\tb"}, "label"),
         (NEW | {"leverage": 0}, "leverage"),
         (NEW | {"leverage": 2**31}, "leverage"),
         (NEW | {"provider": "magic"}, "provider"),
         (NEW | {"group": "unknown"}, "group"),
         (NEW | {"tags": "live"}, "tags"),
         (NEW | {"tags": [{}]}, "tags.0"),
+        (NEW | {"tags": ["live", "eur;usd"]}, "tags.1"),
+        (NEW | {"tags": ["a\nb"]}, "tags.0"),
         (NEW | {"intervals": {"updateS": 0}}, "intervals.updateS"),
         (NEW | {"intervals": {"update_s": 5}}, "intervals.update_s"),
         (NEW | {"colour": "red"}, "colour"),
@@ -402,10 +406,10 @@ def test_a_rule_moves_to_a_group_is_switched_off_and_deleted(api, account):
         ({}, "accountId"),
         ({"group": "unknown"}, "group"),
         ({"accountId": "7f2d4c3e-6a51-4a0e-9c7e-0d8f6a1b2c3d"}, "accountId"),
-        ({"group": "Desk", "threshold": "0"}, ""),
+        ({"group": "Desk", "threshold": "0"}, "threshold"),
         ({"group": "Desk", "threshold": "1.23456"}, "threshold"),
         ({"group": "Desk", "threshold": "NaN"}, "threshold"),
-        ({"group": "Desk", "kind": "profit", "basis": "peak"}, ""),
+        ({"group": "Desk", "kind": "profit", "basis": "peak"}, "basis"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused(api, change, field):
@@ -416,6 +420,30 @@ def test_a_rule_that_cannot_be_is_refused(api, change, field):
     assert answer.status_code == 400
     assert list(answer.json().get("fields", {"": 0})) == [field]
     assert not Rule.objects.exists()
+
+
+def test_a_change_that_gives_a_profit_a_peak_is_refused_by_name(api):
+    group = AccountGroup.objects.create(name="Desk")
+    rule = Rule.objects.create(
+        name="r", group=group, kind="drawdown", basis="peak", unit="percent", threshold=5
+    )
+
+    answer = api.patch(f"/rules/{rule.pk}", {"kind": "profit"})
+
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["basis"])
+    rule.refresh_from_db()
+    assert rule.kind == "drawdown"
+
+
+@pytest.mark.parametrize("path", ["/groups", "/tags"])
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31m", "a;b"])
+def test_a_name_that_no_file_can_hold_is_refused(api, path, name):
+    answer = api.post(path, {"name": name})
+
+    # A group has a cell of its own; of tags there are several in one.
+    fits = (path, name) == ("/groups", "a;b")
+    assert answer.status_code == (201 if fits else 400)
+    assert fits or list(answer.json()["fields"]) == ["name"]
 
 
 def test_an_account_token_is_shown_once_and_revoked(api, account):
