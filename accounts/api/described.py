@@ -34,15 +34,17 @@ PUSH: Described = {
 }
 TAKEN = {"accountId": examples.ACCOUNT_ID, "deployed": True, "events": 0}
 REFUSALS = {
-    "400": ("Bad Request", "account: Object missing required field `equity`"),
-    "401": ("Unauthorized", "Authorization: Bearer with an account token"),
-    "409": ("Conflict", "this is another account"),
+    "400": ("Bad Request", "Object missing required field `equity` - at `$.account`"),
+    "401": ("Unauthorized", "the token is unknown or was revoked"),
+    "409": (
+        "Conflict",
+        "account is Broker-Live/5, but this account is Broker-Live/261632689",
+    ),
     "413": ("Request Entity Too Large", "the body has more than 2097152 bytes"),
     "415": ("Unsupported Media Type", "Content-Type must be application/json"),
     "503": ("Service Unavailable", "too many pushes are waiting"),
 }
-FORBIDDEN = {"403": ("Forbidden", "the token is of another account")}
-NOT_FOUND = {"404": ("Not Found", "there is no such account")}
+FORBIDDEN = {"403": ("Forbidden", "the token does not cover this account")}
 
 
 def pushes(result: Described, generator: object, request: object, public: object) -> Described:
@@ -54,7 +56,7 @@ def pushes(result: Described, generator: object, request: object, public: object
                 "Take in the state of one account, in the names of MetaTrader 5.",
                 PUSH,
                 TAKEN,
-                REFUSALS | FORBIDDEN | NOT_FOUND,
+                REFUSALS | FORBIDDEN,
             )
             | {"parameters": [_ACCOUNT_ID]}
         },

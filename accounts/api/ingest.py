@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -29,7 +29,7 @@ from accounts.services.ingest import Answer, Delivery, Refused
 
 logger = logging.getLogger(__name__)
 
-Answering = Callable[..., Awaitable[HttpResponse]]
+Answering = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 # A terminal waits no longer; what was taken in later stays taken in.
 WAIT_S = 10.0
@@ -89,19 +89,19 @@ async def states(request: HttpRequest) -> HttpResponse:
         pushes = await asyncio.to_thread(mt5.pushes, body)
     except BadState as e:
         raise CannotTake(HTTPStatus.BAD_REQUEST, str(e)) from e
-    answers = await _answers([_delivery(secret, name, said) for name, said in pushes])
-    if answers and all(answer.refused == Refused.UNKNOWN_TOKEN for answer in answers):
+    # Of nothing at all, the token is looked at all the same.
+    asked = pushes or [("", BadState("nothing was pushed"))]
+    answers = await _answers([_delivery(secret, name, said) for name, said in asked])
+    if all(answer.refused == Refused.UNKNOWN_TOKEN for answer in answers):
         return _refused(HTTPStatus.UNAUTHORIZED, answers[0].reason)
     told = [
         _told(answer) | {"accountId": name}
-        for answer, (name, _) in zip(answers, pushes, strict=True)
+        for answer, (name, _) in zip(answers, pushes, strict=False)
     ]
     return _json(HTTPStatus.OK, {"accounts": told})
 
 
 async def _answers(deliveries: Sequence[Delivery]) -> list[Answer]:
-    if not deliveries:
-        return []
     try:
         future = services.intake().submit(deliveries)
         return await asyncio.wait_for(asyncio.wrap_future(future), WAIT_S)
@@ -138,6 +138,8 @@ def _secret(request: HttpRequest) -> str:
 def _body(request: HttpRequest) -> bytes:
     if request.content_type != "application/json":
         raise CannotTake(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise CannotTake(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not supported")
     body = request.read(mt5.MOST_BYTES + 1)
     if len(body) > mt5.MOST_BYTES:
         raise CannotTake(
