@@ -15,6 +15,10 @@ admin.site.index_title = _("Administration")
 # In two parts, page and script, because our policy lets no script in that stands in a page.
 docs = SpectacularSwaggerSplitView.as_view(template_name="controlplane/api_docs.html")
 
+# By name, as Django wants it.
+handler404 = "controlplane.views.no_page"
+handler500 = "controlplane.views.failed"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),

@@ -1,17 +1,21 @@
-"""Signing in with a link that works once."""
+"""Signing in with a link that works once, and what is said where there is no page."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
 from django.contrib.auth import login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views import defaults
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from controlplane import invitation
 from pipeline import services as pipeline
+
+API = "/api/"
 
 
 def demo(_request: HttpRequest) -> dict[str, object]:
@@ -29,3 +33,20 @@ def sign_in_once(request: HttpRequest, token: str) -> HttpResponse:
     answer = redirect("dashboard")
     answer["Referrer-Policy"] = "no-referrer"  # The address holds the token.
     return answer
+
+
+def no_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a program in the words of the API, and a person with a page."""
+    if request.path.startswith(API):
+        return JsonResponse({"error": _("There is no such address.")}, status=HTTPStatus.NOT_FOUND)
+    return defaults.page_not_found(request, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Say that a bug was met, which is in the log. See `no_page`."""
+    if request.path.startswith(API):
+        return JsonResponse(
+            {"error": _("This did not work; what happened is in the log of the web server.")},
+            status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
+    return defaults.server_error(request)

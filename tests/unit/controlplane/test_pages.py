@@ -4,6 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 
+from accounts.api.audit import Audit
+
 pytestmark = pytest.mark.django_db
 
 
@@ -12,6 +14,27 @@ def test_a_page_that_does_not_exist_leads_to_one_that_does(client):
 
     assert answer.status_code == 404
     assert 'href="/"' in answer.content.decode()
+
+
+def test_a_program_is_told_of_a_wrong_address_in_its_own_words(client):
+    answer = client.get("/api/v1/accounts/no-uuid")
+
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "There is no such address."}
+
+
+def test_a_program_is_told_of_a_failure_in_its_own_words(client, monkeypatch):
+    def bug(*_arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Audit, "get", bug)
+    client.raise_request_exception = False
+    client.force_login(User.objects.create_superuser("boss"))
+
+    answer = client.get("/api/v1/accounts/audit")
+
+    assert answer.status_code == 500
+    assert "log of the web server" in answer.json()["error"]
 
 
 def test_the_page_of_a_failure_needs_nothing_that_may_have_failed():
