@@ -11,6 +11,7 @@ import pytest
 
 from accounts import services
 from accounts.core.errors import BrokerAway, PublishError
+from accounts.core.events import Event
 from accounts.core.messages import Message, snapshot
 from accounts.core.simulate import state_at
 from accounts.models import Account, AccountEvent
@@ -87,6 +88,20 @@ def test_each_message_is_one_of_nats_under_its_accounts_subject(nats_server):
         assert subscriber.wait_for(2) == [
             ("account.S.1.update", b"1"),
             ("account.Broker%2ELive%202.1.update", b"2"),
+        ]
+
+
+def test_an_event_goes_where_it_says_or_to_its_accounts_subject(nats_server):
+    plain = Event(
+        id="e-1", key=1, server="S", login="1", kind="position.opened", number=1, payload=b"1"
+    )
+    alert = msgspec.structs.replace(plain, subject="account.S.1.elsewhere", payload=b"2")
+    with opened(nats_server) as (bus, subscriber):
+        assert bus.publish_events([plain, alert], 5) == ["", ""]
+
+        assert subscriber.wait_for(2) == [
+            ("account.S.1.event", b"1"),
+            ("account.S.1.elsewhere", b"2"),
         ]
 
 
