@@ -110,7 +110,8 @@ def _rows(letters: Sequence[deadletters.DeadLetter], now: datetime) -> list[Dead
             account_id=accounts.get(letter.account_id),
             number=letter.number,
             kind=letter.kind[:64],
-            payload=letter.payload.decode("utf-8", "backslashreplace"),
+            # PostgreSQL takes no NUL, and a letter that cannot be kept would come for ever.
+            payload=letter.payload.decode("utf-8", "backslashreplace").replace("\0", "\\0"),
             reason=letter.reason[:64],
             deaths=letter.deaths,
             collected_at=now,

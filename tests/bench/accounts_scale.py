@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.fleet import Counting, Fleet
-from tests.servers.process import wait_until
+from tests.servers.process import go_on, wait_until
 
 PER_ACCOUNT_S = 1 / 30 + 1 / 3 + 1 / 5 + 1 / 10
 MEASURED_S = 60.0
@@ -80,10 +80,10 @@ def measure(fleet: Fleet, count: int) -> dict[str, Any]:
         start_publishing(fleet, count)
         try:
             wait_until(lambda: seen.messages[b"account"] >= count, FIRST_S, "first snapshots")
-            time.sleep(SETTLE_S)
+            go_on(SETTLE_S)
             before, cpu_before, ticks_before = seen.messages.copy(), fleet.cpu_s(), ticks()
             began = time.monotonic()
-            time.sleep(MEASURED_S)
+            go_on(MEASURED_S)
             took_s = time.monotonic() - began
             sent, cpu_after, ticks_after = seen.messages - before, fleet.cpu_s(), ticks()
         finally:

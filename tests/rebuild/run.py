@@ -19,7 +19,7 @@ from typing import Any
 from tests.rebuild.pushing import Pushed, Sent, Source
 from tests.rebuild.reader import Arrival, Reader
 from tests.rebuild.source import terminals
-from tests.servers.process import wait_until
+from tests.servers.process import go_on, wait_until
 from tests.servers.rabbitmq import RabbitServer
 from tests.servers.standalone import Tickplane
 
@@ -103,11 +103,11 @@ def _journey(plan: Plan, broker: RabbitServer, system: Tickplane) -> dict[str, A
         _until_equal(source, reader, FIRST_S, "at first")
         source.change(on=True)
         began = time.monotonic()
-        time.sleep(plan.seconds / 2)
+        go_on(plan.seconds / 2)
 
         killed = time.monotonic()
         broker.kill()
-        time.sleep(plan.away_s)
+        go_on(plan.away_s)
         broker.start()
         back = time.monotonic()
         source.change(on=False)
@@ -116,7 +116,7 @@ def _journey(plan: Plan, broker: RabbitServer, system: Tickplane) -> dict[str, A
         equal = time.monotonic()
 
         source.change(on=True)
-        time.sleep(max(plan.seconds / 2, plan.seconds - changed_s))
+        go_on(max(plan.seconds / 2, plan.seconds - changed_s))
         source.change(on=False)
         still = time.monotonic()
         _until_equal(source, reader, SETTLE_S, "at the end")
@@ -171,7 +171,7 @@ def _source(plan: Plan, system: Tickplane) -> Source:
 
 def _until_equal(source: Source, reader: Reader, within_s: float, when: str) -> None:
     def equal() -> bool:
-        time.sleep(LOOK_S)
+        go_on(LOOK_S)
         return not reader.differing(source.terminals)
 
     try:

@@ -56,6 +56,13 @@ def listens(port: int) -> bool:
     return True
 
 
+def go_on(seconds: float) -> None:
+    """Let something go on for a while: for what lasts, never for what is waited for."""
+    ends_at = time.monotonic() + seconds
+    while (left := ends_at - time.monotonic()) > 0:
+        time.sleep(min(left, 1.0))
+
+
 def wait_until(condition: Callable[[], object], within_s: float, what: str) -> None:
     """
     Return as soon as `condition()` is true.
