@@ -238,7 +238,9 @@ _SINCE = {
 def _alert(rule: RuleSpec, value: Decimal, reference: Decimal, equity: Decimal) -> Alert:
     digits = _digits(equity)
     value = value.quantize(
-        Decimal("0.01") if rule.unit == "percent" else Decimal(1).scaleb(-digits)
+        Decimal("0.01") if rule.unit == "percent" else Decimal(1).scaleb(-digits),
+        # A percentage of next to nothing has more digits than the usual context keeps.
+        context=_WIDE,
     )
     reference = reference.quantize(Decimal(1).scaleb(-digits))
     side = "above" if rule.kind == "profit" else "below"

@@ -369,6 +369,15 @@ def test_an_alert_about_an_amount_has_the_digits_of_the_money():
     )
 
 
+def test_an_account_that_began_with_next_to_nothing_may_win_any_percentage():
+    account = Account(rule("profit start percent 1"), equity="0.0000000001")
+
+    [alert] = account.seen("999999999999999")
+
+    assert alert.value > 10**26
+    assert f"{alert.value:,f} %" in alert.text
+
+
 # Whatever comes
 
 
