@@ -92,12 +92,7 @@ def _locked(account_ids: Iterable[UUID | None]) -> dict[UUID, Account]:
     wanted = {account_id for account_id in account_ids if account_id}
     if not wanted:
         return {}
-    # In the order of their rows, so that two of these never wait for each other.
-    found = (
-        Account.objects.filter(uuid__in=wanted)
-        .order_by("id")
-        .select_for_update(of=("self",))
-    )  # fmt: skip
+    found = rows.locked(Account.objects.filter(uuid__in=wanted))
     return {account.uuid: account for account in found}
 
 

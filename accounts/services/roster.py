@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.core.lifecycle import DELETABLE, PUBLISHED, Lifecycle
 from accounts.models import Account, AccountGroup, AccountQuerySet, Tag
-from accounts.services import audit, vault
+from accounts.services import audit, rows, vault
 from accounts.services.audit import SYSTEM, Act
 from accounts.services.lifecycle import ANEW, Moves, Refusal, chunks
 
@@ -37,7 +37,7 @@ def request_snapshots(*, accounts: QuerySet[Account], actor: str = "") -> int:
                 Act(actor=actor, action="snapshot", account=account)
                 for account in published.only("pk", "server", "login")
             )
-        return published.update(**ANEW)
+        return rows.update(published, **ANEW)
 
 
 def delete(*, accounts: QuerySet[Account], actor: str) -> Moves:
@@ -77,7 +77,7 @@ def set_group(*, accounts: QuerySet[Account], group: AccountGroup | None, actor:
     with transaction.atomic():
         movers = list(elsewhere.only("pk", "server", "login"))
         moved = Account.objects.filter(pk__in=[account.pk for account in movers])
-        moved.update(group=group)
+        rows.update(moved, group=group)
         # Else an interval of the group that they leave would first run its course.
         request_snapshots(accounts=moved)
         detail = _("group: %(group)s") % {"group": group or "–"}  # noqa: RUF001

@@ -7,8 +7,9 @@ owner is a fence: nothing is recorded by a worker whose lease went to another on
 
 from __future__ import annotations
 
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
@@ -33,6 +34,8 @@ class Lease:
     taken_over: bool
     resynced_at: datetime | None
     holder: str = ""
+    # By this process's monotonic clock, and never later than the database knows.
+    kept_at_s: float = field(default_factory=time.monotonic)
 
 
 def tick() -> list[int]:
@@ -50,6 +53,7 @@ def tick() -> list[int]:
 
 def claim(shard: int, *, holder: str = "") -> Lease | None:
     """Return a lease of the shard, or None while somebody else has one."""
+    began_s = time.monotonic()
     row, _ = ShardLease.objects.get_or_create(shard=shard)
     owner = uuid.uuid4().hex
     free = Q(owner="") | Q(expires_at__lte=Now())
@@ -60,11 +64,23 @@ def claim(shard: int, *, holder: str = "") -> Lease | None:
     if not claimed:
         ShardLease.objects.filter(shard=shard).update(skipped=F("skipped") + 1)
         return None
-    return Lease(shard, owner, row.owner != "", row.resynced_at, holder)
+    return Lease(shard, owner, row.owner != "", row.resynced_at, holder, began_s)
+
+
+def is_ours(lease: Lease) -> bool:
+    """
+    Return whether the lease is ours for some time to come.
+
+    It is asked for before anything is sent: a process that was stopped for a while, or whose visits
+    take long, may have lost it.
+    """
+    fresh = time.monotonic() - lease.kept_at_s < LEASE.total_seconds() / 2
+    return fresh or prolong(lease)
 
 
 def prolong(lease: Lease) -> bool:
     """Return whether the lease is still ours; if so it lasts its full time again."""
+    lease.kept_at_s = time.monotonic()
     return bool(
         ShardLease.objects.filter(shard=lease.shard, owner=lease.owner).update(
             expires_at=Now() + LEASE, holder=lease.holder, resynced_at=lease.resynced_at
@@ -89,6 +105,7 @@ def end_visit(lease: Lease, *, took_s: float, tick_s: float, keep: bool) -> bool
         keep: Whether the lease goes on, for the next visit by the same process.
     """
     goes_on = {"expires_at": Now() + LEASE} if keep else {"owner": "", "expires_at": None}
+    lease.kept_at_s = time.monotonic()
     return bool(
         ShardLease.objects.filter(shard=lease.shard, owner=lease.owner).update(
             **goes_on,

@@ -75,7 +75,11 @@ PUBLISHED = (
     "last_published_at", "last_error",
 )  # fmt: skip
 # An ingest that came in between has seen something newer: then the account is due at once.
-_DUE = {"due_at": "CASE WHEN COALESCE(last_state_at, created_at) = %s THEN %s ELSE NULL END"}
+# The second branch is never taken: it tells PostgreSQL the type where the first gives NULL.
+_DUE = {
+    "due_at": "CASE WHEN COALESCE(last_state_at, created_at) = %s THEN %s"
+    " WHEN 1 = 0 THEN due_at ELSE NULL END"
+}
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def publish_shard(
         lease: The shard's, where the caller keeps it from visit to visit.
     """
     own = lease or shards.claim(shard)
-    if own is None:
+    if own is None or not shards.is_ours(own):
         return ShardReport(skipped=True)
     this = _round(now, outlets.ours() if brokers is None else brokers)
     _note_lost_links(own, this)
@@ -167,6 +171,8 @@ def publish_shard(
     if not report.skipped and pushed.exists():
         watch.note_silence(shard=shard, now=now)
         for ids in _pushed_and_due(shard, this):
+            if not shards.is_ours(own):
+                break
             report += _visit_claimed(ids, this)
     # After an exception the lease is not given back: what was sent is unknown, and whoever takes
     # the shard over must begin a new epoch.
@@ -215,12 +221,12 @@ def _note_lost_links(lease: Lease, this: _Round) -> None:
             outlets.note_lost_link(broker.name, now=this.now)
             this.back_at[broker.name] = this.now
             with transaction.atomic():
-                accounts.update(due_at=None, **{OWED[broker.name]: True})
+                rows.update(accounts, due_at=None, **{OWED[broker.name]: True})
                 # Whoever is writing one of them would record over that.
-                accounts.exclude(claim="").update(**lifecycle.ANEW)
+                rows.update(accounts.exclude(claim=""), **lifecycle.ANEW)
         elif back_at and (resynced_at is None or resynced_at < back_at):
             lease.resynced_at = max(this.now, lease.resynced_at or this.now)
-            accounts.filter(**{OWED[broker.name]: True}).update(due_at=None)
+            rows.update(accounts.filter(**{OWED[broker.name]: True}), due_at=None)
 
 
 def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
@@ -231,12 +237,9 @@ def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
         .exclude(provider=Account.Provider.PUSH)
         .select_related("group")
     )
+    if lease.taken_over and not _begin_anew(lease, accounts):
+        return ShardReport(skipped=True)
     visits = [_Visit(account, account.epoch) for account in accounts]
-    if lease.taken_over:
-        logger.warning("shard %d: its last worker never finished, new epoch", lease.shard)
-        for visit in visits:
-            _begin_anew(visit.account)
-            visit.worth_recording = True
     for visit in visits:
         _ask(visit, this.now)
     if not _keep_observations(lease, visits):
@@ -246,7 +249,6 @@ def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
     if not _record_asked(lease, visits):
         logger.warning("shard %d: another worker took over, nothing recorded", lease.shard)
         return ShardReport(skipped=True)
-    lease.taken_over = False
     asked = Account.objects.of_shard(lease.shard).exclude(provider=Account.Provider.PUSH)
     return _report(visits, _relay(asked, this), this.now)
 
@@ -255,10 +257,7 @@ def _visit_claimed(account_ids: Sequence[int], this: _Round) -> ShardReport:
     """Visit those of these pushed accounts that nobody else visits now."""
     claim = uuid.uuid4().hex
     wanted = Account.objects.filter(pk__in=account_ids)
-    # Its writer ended without a word: what was sent is unknown.
-    abandoned = wanted.exclude(claim="").filter(claimed_until__lte=Now())
-    abandoned.update(claim="", claimed_until=None, **lifecycle.ANEW)
-    if not wanted.filter(claim="").update(claim=claim, claimed_until=Now() + CLAIM):
+    if not _claim(wanted, claim):
         return ShardReport()
     claimed = list(wanted.filter(claim=claim).select_related("group").order_by("id"))
     visits = [_Visit(account, account.epoch) for account in claimed if account.deployed]
@@ -268,8 +267,18 @@ def _visit_claimed(account_ids: Sequence[int], this: _Round) -> ShardReport:
     _publish_all(visits, this)
     _record_claimed(visits)
     events = _relay(wanted.filter(claim=claim), this)
-    Account.objects.filter(pk__in=account_ids, claim=claim).update(claim="", claimed_until=None)
+    rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
     return _report(visits, events, this.now)
+
+
+def _claim(wanted: QuerySet[Account], claim: str) -> int:
+    """Claim those of these accounts that nobody has; return how many they are."""
+    with transaction.atomic():
+        list(rows.locked(wanted).values_list("pk"))
+        # Its writer ended without a word: what was sent is unknown.
+        abandoned = wanted.exclude(claim="").filter(claimed_until__lte=Now())
+        abandoned.update(claim="", claimed_until=None, **lifecycle.ANEW)
+        return wanted.filter(claim="").update(claim=claim, claimed_until=Now() + CLAIM)
 
 
 def _pushed_and_due(shard: int, this: _Round) -> Iterable[Sequence[int]]:
@@ -290,9 +299,16 @@ def _relay(accounts: QuerySet[Account], this: _Round) -> int:
     return relay.relay(accounts, this.brokers, away=this.away, now=this.now)
 
 
-def _begin_anew(account: Account) -> None:
-    account.epoch, account.seq, account.published = account.epoch + 1, 0, ""
-    account.nats_snapshot_required = account.rabbitmq_snapshot_required = True
+def _begin_anew(lease: Lease, accounts: QuerySet[Account]) -> bool:
+    """Begin a new epoch of each account; return whether the shard is still ours."""
+    logger.warning("shard %d: its last worker never finished, new epoch", lease.shard)
+    with transaction.atomic():
+        if not shards.prolong(lease):
+            return False
+        # Written before anything is sent: whoever takes over from us must not use it again.
+        rows.update(accounts, **lifecycle.ANEW)
+    lease.taken_over = False
+    return True
 
 
 def _ask(visit: _Visit, now: datetime) -> None:
@@ -326,20 +342,24 @@ def _keep_observations(lease: Lease, visits: Iterable[_Visit]) -> bool:
 
     States that only moved an amount are written later, with what was published of them.
     """
-    told = [visit.seen for visit in visits if visit.seen and visit.seen.events]
-    bars = [
-        (visit.account.pk, visit.seen.finished)
+    found = [
+        visit.seen
         for visit in visits
-        if visit.seen and visit.seen.finished is not None
+        if visit.seen and (visit.seen.events or visit.seen.finished is not None)
     ]
-    if not told and not bars:
+    if not found:
         return True
     with transaction.atomic():
         if not shards.prolong(lease):
             return False
+        wanted = Account.objects.filter(pk__in=[seen.account.pk for seen in found])
+        # An operator may have given it another provider since it was read, or deleted it.
+        ours = set(rows.locked(wanted).values_list("pk", "provider"))
+        found = [seen for seen in found if (seen.account.pk, seen.account.provider) in ours]
+        told = [seen for seen in found if seen.events]
         rows.write([seen.account for seen in told], observe.COLUMNS, guards={})
         relay.add(event for seen in told for event in seen.events)
-        history.keep(bars)
+        history.keep((s.account.pk, s.finished) for s in found if s.finished is not None)
     return True
 
 
@@ -507,7 +527,8 @@ def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
     """
     Write what the visit learnt; return whether the shard was still ours.
 
-    An account that an operator began anew meanwhile has another epoch, and keeps it.
+    An account that an operator began anew meanwhile has another epoch, and keeps it. One that has
+    another provider by now may have been written by a push.
     """
     worth = [visit for visit in visits if visit.worth_recording or _is_old(visit)]
     with transaction.atomic():
@@ -516,7 +537,10 @@ def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
         rows.write(
             [visit.account for visit in worth],
             (*PUBLISHED, *observe.COLUMNS),
-            guards={"epoch": [visit.came_with_epoch for visit in worth]},
+            guards={
+                "epoch": [visit.came_with_epoch for visit in worth],
+                "provider": [visit.account.provider for visit in worth],
+            },
         )
     return True
 

@@ -26,7 +26,7 @@ def note_silence(*, shard: int, now: datetime) -> int:
     if not ids:
         return 0
     with transaction.atomic():
-        accounts = pushed.filter(silent, pk__in=ids).select_for_update(of=("self",))
+        accounts = rows.locked(pushed.filter(silent, pk__in=ids))
         found = [_silent(account, lost_at=lost_at, now=now) for account in accounts]
         rows.write([seen.account for seen in found], observe.CONNECTION_COLUMNS, guards={})
         relay.add(event for seen in found for event in seen.events)

@@ -16,7 +16,7 @@ from accounts.core.simulate import state_at
 from accounts.core.state import restored
 from accounts.models import Account, ShardLease
 from accounts.publish.rabbit import Rabbit
-from accounts.services import providers
+from accounts.services import providers, shards
 from accounts.services.providers import Heard
 from tests.unit.accounts.brokers import MemoryBroker
 from tests.unit.accounts.examples import NOW
@@ -139,6 +139,58 @@ def test_a_shard_whose_worker_was_killed_begins_a_new_epoch(nats, accounts):
     assert {m["epoch"] for m in nats.consumer.messages[4:]} == {2}
     assert run(10, nats).skipped is False
     assert set(Account.objects.values_list("epoch", flat=True)) == {2}
+
+
+def test_an_epoch_that_a_dead_worker_may_have_used_is_never_used_again(nats, accounts):
+    class Dying(MemoryBroker):
+        def publish(self, messages, within_s):
+            super().publish(messages, within_s)
+            raise KeyboardInterrupt
+
+    run(0, nats)
+    for second in (10, 20):
+        ShardLease.objects.update(owner="dead")
+        expire_lease()
+        dying = Dying()
+        with pytest.raises(KeyboardInterrupt):
+            run(second, dying)
+        nats.consumer.messages += dying.consumer.messages
+    ShardLease.objects.update(owner="dead")
+    expire_lease()
+    run(30, nats)
+
+    ids = [(m["accountId"], m["epoch"], m["seq"]) for m in nats.consumer.messages]
+    assert len(ids) == 4 * 4
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_process_that_was_stopped_too_long_sends_nothing_more(nats, accounts):
+    lease = shards.claim(0, holder="me")
+    assert lease
+    run(0, nats, lease=lease)
+    # It stood still while another took over.
+    lease.kept_at_s -= 60
+    ShardLease.objects.update(owner="another")
+    Account.objects.update(published="")
+
+    assert run(0.1, nats, lease=lease).skipped
+    assert len(nats.consumer.messages) == 4
+
+
+def test_an_account_that_begins_to_be_pushed_during_a_visit_keeps_what_was_pushed(accounts):
+    pushed = accounts[0].pk
+
+    class Meanwhile(MemoryBroker):
+        def publish(self, messages, within_s):
+            Account.objects.filter(pk=pushed).update(
+                provider="push", event_number=7, connection_reason="as the push said"
+            )
+            return super().publish(messages, within_s)
+
+    run(0, Meanwhile())
+
+    row = Account.objects.get(pk=pushed)
+    assert (row.event_number, row.connection_reason) == (7, "as the push said")
 
 
 def test_a_visit_that_lost_its_shard_records_nothing(nats, accounts):
