@@ -54,6 +54,8 @@ def test_an_unknown_flag_is_named(manage):
         ("RABBITMQ_URL", "http://127.0.0.1"),
         ("REDIS_URL", "redis://127.0.0.1:port"),
         ("TICKPLANE_HTTPS", "maybe"),
+        # No account could ever be STALE: it would be DISCONNECTED before.
+        ("TICKPLANE_ACCOUNT_DISCONNECTED_S", "15"),
         ("LOG_LEVEL", "LOUD"),
         ("TICKPLANE_BEGAN_AT", "yesterday"),
         ("TICKPLANE_BEGAN_AT", "nan"),

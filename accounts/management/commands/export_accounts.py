@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts import services
-from accounts.services import exporting
+from accounts.services import exporting, queries
 
 
 class Command(BaseCommand):
@@ -21,6 +21,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         accounts = services.snapshots()
         if options["group"] is not None:
+            # An empty file would look as if the group had no accounts.
+            if not queries.groups().filter(name=options["group"]).exists():
+                raise CommandError(
+                    _("There is no group %(name)s.") % {"name": options["group"]}, returncode=2
+                )
             accounts = accounts.filter(group__name=options["group"])
         if options["server"] is not None:
             accounts = accounts.filter(server=options["server"])

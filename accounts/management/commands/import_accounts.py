@@ -35,7 +35,7 @@ class Command(BaseCommand):
         report = importing.run(text=text, dry_run=options["dry_run"], actor=ACTOR)
         for error in report.errors:
             place = _("line %(line)d") % {"line": error.line}
-            self.stderr.write(" ".join(filter(None, (f"{place},", error.column, error.message))))
+            self.stderr.write(f"{', '.join(filter(None, (place, error.column)))}: {error.message}")
         if report.errors:
             raise CommandError(
                 ngettext(

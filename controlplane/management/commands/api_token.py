@@ -51,7 +51,9 @@ class Command(BaseCommand):
                 _("There is no user %(name)s.") % {"name": options["username"]}, returncode=2
             )
         if days is not None and not 0 < days <= MOST_DAYS:
-            raise CommandError(_("--days is a number from 1 to %(most)d.") % {"most": MOST_DAYS})
+            raise CommandError(
+                _("--days is a number from 1 to %(most)d.") % {"most": MOST_DAYS}, returncode=2
+            )
         try:
             _token, secret = access.create(
                 user=user,

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import Account, AuditEntry
+from accounts.models import Account, AccountGroup, AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,14 @@ def test_some_accounts_are_exported(file):
     Account.objects.create(server="Other", login=3)
 
     assert "Live" not in said("export_accounts", "--server", "Other")
+    AccountGroup.objects.create(name="nobody's")
     assert len(said("export_accounts", "--group", "nobody's").splitlines()) == 1
+
+
+def test_a_group_that_does_not_exist_is_not_taken_for_an_empty_one():
+    with pytest.raises(CommandError, match=r"There is no group Dsek\.") as refused:
+        said("export_accounts", "--group", "Dsek")
+    assert refused.value.returncode == 2
 
 
 def test_errors_are_told_by_line_and_nothing_is_written(tmp_path):
@@ -53,8 +60,8 @@ def test_errors_are_told_by_line_and_nothing_is_written(tmp_path):
         call_command("import_accounts", str(tmp_path / "x.csv"), stderr=err)
 
     assert err.getvalue().splitlines() == [
-        "line 2, leverage not a whole number from 1 to 2147483647",
-        f"line 3, login not a whole number from 1 to {2**63 - 1}",
+        "line 2, leverage: not a whole number from 1 to 2147483647",
+        f"line 3, login: not a whole number from 1 to {2**63 - 1}",
     ]
     assert not Account.objects.exists()
 

@@ -223,8 +223,9 @@ def test_the_command_makes_lists_and_ends_a_token(client, boss, capsys):
     ],
 )
 def test_the_command_says_what_is_wrong(boss, words, said):
-    with pytest.raises(CommandError, match=said):
+    with pytest.raises(CommandError, match=said) as refused:
         call_command("api_token", *words)
+    assert refused.value.returncode == 2
 
 
 def form(user, **changes):
