@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 Answering = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
-# A terminal waits no longer; what was taken in later stays taken in.
+# A terminal waits no longer. What has begun to be taken in stays taken in; what has not is dropped:
+# by then the terminal has something newer to say.
 WAIT_S = 10.0
 RETRY_S = 1
 
@@ -41,6 +42,7 @@ STATUS: Mapping[Refused, HTTPStatus] = {
     Refused.BAD_STATE: HTTPStatus.BAD_REQUEST,
     Refused.ANOTHER_ACCOUNT: HTTPStatus.CONFLICT,
     Refused.NOT_PUSHED: HTTPStatus.CONFLICT,
+    Refused.FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 
@@ -109,7 +111,7 @@ async def _answers(deliveries: Sequence[Delivery]) -> list[Answer]:
         raise CannotTake(HTTPStatus.SERVICE_UNAVAILABLE, "too many pushes are waiting") from None
     except TimeoutError:
         raise CannotTake(HTTPStatus.SERVICE_UNAVAILABLE, "the database is too slow") from None
-    except DatabaseError:
+    except DatabaseFailure:
         # Logged by the intake.
         raise CannotTake(HTTPStatus.SERVICE_UNAVAILABLE, "the database is away") from None
 

@@ -43,6 +43,7 @@ class Refused(Enum):
     BAD_STATE = "bad_state"
     ANOTHER_ACCOUNT = "another_account"
     NOT_PUSHED = "not_pushed"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
