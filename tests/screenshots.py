@@ -38,6 +38,16 @@ def dashboard(page: Page, url: str) -> None:
     take(page, "dashboard-mobile")
 
 
+def accounts(page: Page, address: str) -> None:
+    page.set_viewport_size(SIZE)
+    page.goto(f"{address}/admin/accounts/account/")
+    page.locator("#result_list tbody tr").first.wait_for()
+    page.screenshot(path=FOLDER / "accounts.png")
+    page.locator("#result_list tbody th a").first.click()
+    page.locator("section.facts").wait_for()
+    page.screenshot(path=FOLDER / "account.png")
+
+
 def take(page: Page, name: str) -> None:
     # The chart follows a new size or new colours in its own time.
     page.wait_for_timeout(SETTLE_MS)
@@ -54,6 +64,7 @@ def main() -> int:
             tickplane.start()
             page = browser.new_page(locale="en-GB", viewport=SIZE, color_scheme="light")
             dashboard(page, tickplane.sign_in_url())
+            accounts(page, tickplane.url)
         except (ServerMissing, ServerFailed) as e:
             sys.stderr.write(f"screenshots: {e}\n")
             return 1
