@@ -72,17 +72,23 @@ def plan(  # noqa: PLR0913  each is a different thing, and three are keywords
         key: The account's identity; it decides where in the interval its snapshots fall.
     """
     rasters = _rasters(intervals, key)
-    if held is None or _come(turns.account_at, now) or diff.terms_changed(held, state):
+    if (
+        held is None
+        or _come(turns.account_at, now, rasters.account)
+        or diff.terms_changed(held, state)
+    ):
         return Plan(("account",), _after_snapshot(turns, now, rasters))
     kinds: list[Kind] = []
     update_at, positions_at, orders_at = turns.update_at, turns.positions_at, turns.orders_at
-    if _come(update_at, now) and diff.changed(held, state):
+    if _come(update_at, now, rasters.update) and diff.changed(held, state):
         kinds.append("update")
         update_at = rasters.update.following(now)
-    if diff.positions_changed(held, state) or (state.positions and _come(positions_at, now)):
+    if diff.positions_changed(held, state) or (
+        state.positions and _come(positions_at, now, rasters.positions)
+    ):
         kinds.append("positions")
         positions_at = rasters.positions.following(now)
-    if diff.orders_changed(held, state) or (state.orders and _come(orders_at, now)):
+    if diff.orders_changed(held, state) or (state.orders and _come(orders_at, now, rasters.orders)):
         kinds.append("orders")
         orders_at = rasters.orders.following(now)
     return Plan(
@@ -156,8 +162,10 @@ def _after_snapshot(turns: Turns, now: datetime, rasters: _Rasters) -> Turns:
 
 
 def _kept(turn: datetime | None, now: datetime, raster: _Raster) -> datetime:
-    return raster.following(now) if turn is None or _come(turn, now) else turn
+    return raster.following(now) if turn is None or _come(turn, now, raster) else turn
 
 
-def _come(turn: datetime | None, now: datetime) -> bool:
-    return turn is None or turn <= now
+def _come(turn: datetime | None, now: datetime, raster: _Raster) -> bool:
+    # None lies further ahead than two intervals, unless it was fixed with a longer one, or by a
+    # clock that has been put back since: it would never end.
+    return turn is None or turn <= now or (turn - now).total_seconds() > 2 * raster.interval_s

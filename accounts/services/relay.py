@@ -8,10 +8,11 @@ holds the accounts (their lease or their claims), so that one account's events l
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from accounts.core.errors import PublishError
 from accounts.core.events import Event
@@ -32,8 +33,10 @@ def add(events: Iterable[AccountEvent]) -> None:
     AccountEvent.objects.bulk_create(events, batch_size=500)
 
 
-def owing(accounts: QuerySet[Account], brokers: Iterable[Outlet]) -> set[int]:
+def owing(accounts: QuerySet[Account], brokers: Sequence[Outlet]) -> set[int]:
     """Return which of these accounts have events that one of these brokers has not confirmed."""
+    if not brokers:
+        return set()
     return set(_owed(accounts, brokers).order_by().values_list("account_id", flat=True).distinct())
 
 
@@ -41,21 +44,39 @@ def relay(
     accounts: QuerySet[Account],
     brokers: Sequence[Outlet],
     *,
-    away: Mapping[str, str],
+    away: dict[str, str],
     now: datetime,
 ) -> int:
-    """Send what is owed of these accounts; return how many events some broker confirmed now."""
+    """
+    Send what is owed of these accounts; return how many events some broker confirmed now.
+
+    Args:
+        away: Brokers that are not asked, and why; one that answers nothing joins them.
+    """
     up = [broker for broker in brokers if broker.name not in away]
     if not up:
         return 0
-    rows = list(_owed(accounts, up).select_related("account").order_by("id")[:AT_ONCE])
+    rows = _next(accounts, up)
     if not rows:
         return 0
     confirmed: set[int] = set()
     for broker in up:
         column = outlets.SENT_AT[broker.name]
-        confirmed |= _send(broker, [row for row in rows if getattr(row, column) is None], now)
+        wanted = [row for row in rows if getattr(row, column) is None]
+        confirmed |= _send(broker, wanted, away=away, now=now)
     return len(confirmed)
+
+
+def _next(accounts: QuerySet[Account], brokers: Sequence[Outlet]) -> list[AccountEvent]:
+    """Return what is owed, no account's second before every account's first."""
+    # Else an account whose events are refused for good would one day take all the places.
+    place = Window(RowNumber(), partition_by="account_id", order_by="id")
+    owed = _owed(accounts, brokers).order_by().annotate(place=place).order_by("place", "id")
+    places = {pk: place for place, pk in enumerate(owed.values_list("pk", flat=True)[:AT_ONCE])}
+    if not places:
+        return []
+    found = AccountEvent.objects.filter(pk__in=places).select_related("account")
+    return sorted(found, key=lambda row: places[row.pk])
 
 
 def event_of(row: AccountEvent) -> Event:
@@ -79,13 +100,16 @@ def _owed(accounts: QuerySet[Account], brokers: Iterable[Outlet]) -> QuerySet[Ac
     return AccountEvent.objects.filter(unfinished, condition, account__in=accounts)
 
 
-def _send(broker: Outlet, rows: Sequence[AccountEvent], now: datetime) -> set[int]:
+def _send(
+    broker: Outlet, rows: Sequence[AccountEvent], *, away: dict[str, str], now: datetime
+) -> set[int]:
     if not rows:
         return set()
     try:
         answers = broker.publish_events([event_of(row) for row in rows], PUBLISH_S)
     except PublishError as e:
         logger.warning("%s: no event confirmed: %s", broker.name, e)
+        away[broker.name] = str(e)
         answers = [str(e)] * len(rows)
     done = [row.pk for row, answer in zip(rows, answers, strict=True) if not answer]
     AccountEvent.objects.filter(pk__in=done).update(

@@ -65,6 +65,8 @@ LONGEST_REFUSAL_S = 30.0
 FRESH = timedelta(seconds=5)
 # Nothing was ever pushed: the first push makes it due.
 UNHEARD = timedelta(seconds=30)
+# No two clocks of an installation differ by so much.
+AHEAD = timedelta(seconds=10)
 ERROR_LENGTH = 200
 
 # What publishing records. The columns of `observe` are written by whoever observed.
@@ -128,13 +130,24 @@ class _Visit:
 
 @dataclass
 class _Round:
-    """What holds for all accounts of one round: the moment, and the brokers as they are now."""
+    """
+    What holds for all accounts of one round: the moment, and the brokers as they are now.
+
+    A broker that turns out to answer nothing becomes `deaf` and joins those `away`: the accounts
+    that follow need not wait for it, too. Events have a way of their own.
+    """
 
     now: datetime
     brokers: Sequence[Outlet]
     away: dict[str, str]
     back_at: dict[str, datetime]
+    judges: bool
     began: float = field(default_factory=time.monotonic)
+    away_for_events: dict[str, str] = field(init=False)
+    deaf: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.away_for_events = dict(self.away)
 
     @property
     def up(self) -> list[Outlet]:
@@ -203,7 +216,7 @@ def publish_pushed(
 def _round(now: datetime, brokers: Sequence[Outlet], *, judge: bool = True) -> _Round:
     away = outlets.away(brokers)
     outlets.NOTES.note(brokers, away, now=now, judge=judge)
-    return _Round(now, brokers, away, outlets.back_at(brokers))
+    return _Round(now, brokers, away, outlets.back_at(brokers), judge)
 
 
 def _note_lost_links(lease: Lease, this: _Round) -> None:
@@ -284,9 +297,15 @@ def _claim(wanted: QuerySet[Account], claim: str) -> int:
 def _pushed_and_due(shard: int, this: _Round) -> Iterable[Sequence[int]]:
     due = Q(due_at__isnull=True) | Q(due_at__lte=this.now)
     due |= Q(structure_number__gt=F("sent_structure_number"))
+    # The clock was put back, and what it said before would hold the account up.
+    due |= Q(last_published_at__gt=this.now + AHEAD)
+    if not this.up:
+        # What is noted already need not be noted at each tick.
+        owed = {OWED[broker.name]: True for broker in this.brokers}
+        due &= ~Q(**owed) | Q(last_error="")
     pushed = Account.objects.of_shard(shard).filter(provider=Account.Provider.PUSH)
     ids = set(pushed.deployed().filter(due).values_list("pk", flat=True))
-    ids |= relay.owing(pushed, this.brokers)
+    ids |= relay.owing(pushed, [b for b in this.brokers if b.name not in this.away_for_events])
     yield from _some_at_once(sorted(ids))
 
 
@@ -296,7 +315,7 @@ def _some_at_once(ids: Sequence[int]) -> Iterable[Sequence[int]]:
 
 
 def _relay(accounts: QuerySet[Account], this: _Round) -> int:
-    return relay.relay(accounts, this.brokers, away=this.away, now=this.now)
+    return relay.relay(accounts, this.brokers, away=this.away_for_events, now=this.now)
 
 
 def _begin_anew(lease: Lease, accounts: QuerySet[Account]) -> bool:
@@ -419,9 +438,13 @@ def _snapshot_at(visit: _Visit, owed: Iterable[Outlet], this: _Round) -> datetim
     at = account.snapshot_at or this.now
     if _is_urgent(visit):
         return at
-    spread = timedelta(seconds=schedule.phase(str(account.uuid), SPREAD_S))
     back = [this.back_at[broker.name] for broker in owed if broker.name in this.back_at]
-    return max([at, *(moment + spread for moment in back)])
+    return max([at, *(moment + _spread(account, moment) for moment in back)])
+
+
+def _spread(account: Account, back_at: datetime) -> timedelta:
+    # Another place in the row each time: with a broker that comes and goes, nobody is always last.
+    return timedelta(seconds=schedule.phase(f"{account.uuid} {back_at}", SPREAD_S))
 
 
 def _published(account: Account) -> AccountState | None:
@@ -442,6 +465,8 @@ def _publish(broker: Outlet, visits: Iterable[_Visit], this: _Round) -> None:
         answers = iter(broker.publish(messages, PUBLISH_S))
     except PublishError as e:
         logger.warning("%s: nothing confirmed: %s", broker.name, e)
+        this.away[broker.name] = str(e)
+        this.deaf.add(broker.name)
         answers = iter([str(e)] * len(messages))
     confirmed_at = this.moment()
     for visit in visits:
@@ -460,6 +485,7 @@ def _settle(visit: _Visit, this: _Round) -> None:
         return
     if visit.plan.kinds:
         for name in this.away:
+            visit.worth_recording |= not getattr(account, OWED[name])
             setattr(account, OWED[name], True)
     if visit.delivered_at:
         visit.now_held = diff.applied(visit.held, visit.state, visit.plan.kinds)
@@ -504,7 +530,7 @@ def _decide_due(visit: _Visit, this: _Round) -> None:
     """Say when the account wants the next visit, for those that are visited only then."""
     account, state = visit.account, visit.state
     assert state is not None
-    if visit.messages or not this.up:
+    if visit.messages:
         visit.worth_recording = True
     if account.provider != Account.Provider.PUSH:
         # Asked at every tick.
@@ -512,7 +538,10 @@ def _decide_due(visit: _Visit, this: _Round) -> None:
     if visit.waits_until or visit.errors:
         account.due_at = visit.waits_until or account.snapshot_at
         return
-    if not visit.delivered_at and visit.plan.kinds:
+    # Nobody says of these that they are back: the next tick has to look.
+    unsaid = this.deaf if this.judges else this.away.keys()
+    owes = any(getattr(account, OWED[name]) for name in unsaid)
+    if owes or (visit.plan.kinds and not visit.delivered_at):
         account.due_at = None
         return
     turns = [account.next_account_at]
@@ -574,21 +603,24 @@ def _report(visits: Sequence[_Visit], events: int, now: datetime) -> ShardReport
 
 
 def _answer_operator(visits: Iterable[_Visit], now: datetime) -> None:
-    """Say of accounts that were to be deployed whether they are."""
+    """Say of accounts that were to be deployed whether they are; alike ones together."""
+    answers: dict[tuple[Step, str, int], list[int]] = {}
     for visit in visits:
         account = visit.account
         if account.lifecycle != Lifecycle.DEPLOYING:
             continue
         step, reason = _answer(visit)
         if step:
-            lifecycle.advance(
-                account_id=account.pk,
-                step=step,
-                reason=reason,
-                now=now,
-                seen=Lifecycle.DEPLOYING,
-                epoch=account.epoch,
-            )
+            answers.setdefault((step, reason, account.epoch), []).append(account.pk)
+    for (step, reason, epoch), ids in answers.items():
+        lifecycle.advance_all(
+            account_ids=ids,
+            step=step,
+            reason=reason,
+            now=now,
+            seen=Lifecycle.DEPLOYING,
+            epoch=epoch,
+        )
 
 
 def _answer(visit: _Visit) -> tuple[Step | None, str]:

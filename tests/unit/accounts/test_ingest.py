@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace as altered
 from datetime import timedelta
 from decimal import Decimal
@@ -13,10 +14,10 @@ from msgspec.structs import replace
 
 from accounts import services
 from accounts.core import mt5
-from accounts.core.errors import BadState
+from accounts.core.errors import BadState, BrokerAway
 from accounts.core.state import restored
 from accounts.models import Account, AccountEvent, AccountGroup, EquityBar
-from accounts.services import tokens
+from accounts.services import relay, tokens, visit
 from accounts.services.ingest import Delivery, Refused, ingest
 from tests.unit.accounts.brokers import MemoryBroker
 from tests.unit.accounts.examples import NOW, ORDER, POSITION, state
@@ -301,6 +302,126 @@ def test_taking_in_a_hundred_accounts_costs_as_many_queries_as_one(
         assert all(answer.refused is None for answer in answers)
     assert kinds().count("position.opened") == 100
     assert connection.in_atomic_block
+
+
+@pytest.fixture
+def rabbitmq():
+    return MemoryBroker("rabbitmq")
+
+
+def both(second, *brokers):
+    return services.publish_shard(shard=0, now=NOW + timedelta(seconds=second), brokers=brokers)
+
+
+def test_a_broker_that_only_this_process_does_not_reach_is_up_to_date_after_the_next_tick(
+    account, secret, nats, rabbitmq
+):
+    Account.objects.update(account_s=3600)
+    take(secret, account, state())
+    both(0, nats, rabbitmq)
+    # Structural, but no event that would bring the tick here.
+    take(secret, account, state(leverage=50), 5)
+    ours = MemoryBroker("rabbitmq")
+    ours.away = "this process's link was lost"
+
+    services.publish_pushed(
+        account_ids=[account.pk], now=NOW + timedelta(seconds=5), brokers=[nats, ours]
+    )
+    for second in range(6, 12):
+        both(second, nats, rabbitmq)
+
+    assert rabbitmq.consumer.held["S", "7"]["leverage"] == 50
+
+
+def test_a_broker_that_answers_nothing_keeps_only_the_first_accounts_waiting(
+    account, secret, nats, rabbitmq, monkeypatch
+):
+    other = Account.objects.create(server="S", login=8, provider="push", lifecycle="DEPLOYED")
+    group = AccountGroup.objects.create(name="agents")
+    Account.objects.update(group=group)
+    agent = tokens.create(group=group, name="agent", actor="test")[1]
+    take(agent, account, state())
+    take(agent, other, state())
+    asked = []
+
+    class Deaf(MemoryBroker):
+        def publish(self, messages, within_s):
+            asked.append(len(messages))
+            raise BrokerAway("no confirm in time")
+
+    monkeypatch.setattr(visit, "CLAIMED_AT_ONCE", 1)
+    both(0, nats, Deaf("rabbitmq"))
+
+    assert asked == [1]
+    assert len(nats.consumer.held) == 2
+    # And nobody has to say that it is back: within the spread both have their snapshots.
+    for second in range(1, 12):
+        both(second, nats, rabbitmq)
+    assert len(rabbitmq.consumer.held) == 2
+
+
+def test_while_every_broker_is_away_a_pushed_account_is_written_once(account, secret, nats):
+    take(secret, account, state())
+    run(0, nats)
+    take(secret, account, WITH_POSITION, 5)
+    nats.away = "cannot be reached"
+
+    assert [run(second, nats).accounts for second in (6, 7, 8)] == [1, 0, 0]
+    assert Account.objects.get().last_error == "nats: cannot be reached"
+
+    nats.away = ""
+    for second in range(9, 20):
+        run(second, nats)
+    assert len(nats.consumer.held["S", "7"]["positions"]) == 1
+
+
+def test_an_event_that_waits_for_a_broker_that_is_away_costs_no_visits(
+    account, secret, nats, rabbitmq
+):
+    rabbitmq.away = "cannot be reached"
+    take(secret, account, state())
+
+    assert [both(second, nats, rabbitmq).accounts for second in (0, 0.1, 0.2)] == [1, 0, 0]
+
+    rabbitmq.away = ""
+    both(0.3, nats, rabbitmq)
+    assert [event.kind for event in rabbitmq.events] == ["connection"]
+
+
+def test_a_clock_that_was_put_back_holds_nobody_up(account, secret, nats):
+    take(secret, account, WITH_POSITION, 3600)
+    run(3600, nats)
+
+    for second in range(60):
+        run(second, nats)
+        take(secret, account, replace(WITH_POSITION, equity=Decimal(second)), second)
+
+    sent = Counter(m["type"] for m in nats.consumer.messages[1:])
+    assert sent["account"] in (2, 3)
+    assert sent["update"] >= 15
+    assert sent["positions"] >= 8
+
+
+def test_events_that_are_refused_for_good_hold_up_no_other_account(
+    account, secret, nats, monkeypatch
+):
+    monkeypatch.setattr(relay, "AT_ONCE", 3)
+    other = Account.objects.create(server="S", login=8, provider="push", lifecycle="DEPLOYED")
+    theirs = tokens.create(account=other, name="terminal", actor="test")[1]
+    nats.refused = {"S/7": "too large"}
+    for second in range(6):
+        take(secret, account, state() if second % 2 else WITH_POSITION, second)
+    take(theirs, other, state(), 6)
+    take(theirs, other, WITH_POSITION, 6)
+
+    for second in (6, 7):
+        run(second, nats)
+
+    assert [(event.login, event.number) for event in nats.events] == [("8", 1), ("8", 2)]
+    nats.refused = {}
+    for second in range(8, 12):
+        run(second, nats)
+    assert [e.number for e in nats.events if e.login == "7"] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_lost_link_is_not_forgotten_by_a_visit_that_was_under_way(account, secret, nats):

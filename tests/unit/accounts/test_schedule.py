@@ -62,6 +62,24 @@ def test_a_new_account_sends_a_snapshot_and_then_one_every_interval():
     assert {kind for _, kind in terminal.sent} == {"account"}
 
 
+def test_a_shorter_interval_counts_at_once():
+    terminal = Terminal(Intervals(account_s=3600, update_s=3600, positions_s=3600, orders_s=3600))
+    now_state = state(positions=(POSITION,), orders=(ORDER,))
+    terminal.tick(now_state)
+    terminal.intervals = INTERVALS
+    # As at a snapshot on request: consumers' state is taken for unknown.
+    terminal.held = None
+
+    for second in range(1, 61):
+        terminal.tick(replace(now_state, equity=Decimal(second)))
+
+    sent = Counter(kind for second, kind in terminal.sent if second > 1)
+    assert sent["account"] == 2
+    assert sent["update"] >= 15
+    assert sent["positions"] >= 8
+    assert sent["orders"] >= 4
+
+
 def test_an_update_follows_a_change_but_not_sooner_than_the_interval():
     terminal = Terminal()
     for second in range(29):

@@ -397,6 +397,40 @@ def test_a_visit_writes_all_accounts_in_one_statement(
         run(1, nats)
 
 
+def test_five_hundred_accounts_that_are_deployed_together_cost_no_query_each(
+    nats, django_assert_max_num_queries
+):
+    Account.objects.bulk_create(
+        Account(server="S", login=n + 1, lifecycle="DEPLOYING") for n in range(50)
+    )
+
+    with django_assert_max_num_queries(2 * MOST_QUERIES):
+        run(0, nats)
+
+    assert set(Account.objects.values_list("lifecycle", flat=True)) == {"DEPLOYED"}
+
+
+def test_a_broker_that_comes_and_goes_leaves_nobody_behind(nats, rabbitmq, accounts, monkeypatch):
+    """For three seconds it is there, for three it is away; a spread takes ten."""
+    # Nothing happens that would be urgent.
+    still = state_at("1", "S", NOW)
+    monkeypatch.setattr(providers, "PROVIDERS", {"simulator": lambda *_: Heard(still)})
+    run(0, nats, rabbitmq)
+    had: set[str] = set()
+
+    for second in range(10, 130):
+        rabbitmq.away = "" if second % 6 < 3 else "cannot be reached"
+        before = len(rabbitmq.consumer.messages)
+        run(second, nats, rabbitmq)
+        had |= {
+            m["accountId"]
+            for m in rabbitmq.consumer.messages[before:]
+            if m["type"] == "account" and second > 15
+        }
+
+    assert len(had) == len(accounts)
+
+
 def test_the_operators_currency_and_leverage_reach_the_messages(nats):
     Account.objects.create(server="S", login=7, lifecycle="DEPLOYED", currency="EUR", leverage=30)
 
