@@ -1,0 +1,56 @@
+"""Which way a request takes through the web process."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.urls import reverse
+
+from controlplane.asgi import application, is_push
+
+
+@pytest.mark.parametrize(
+    ("path", "way"),
+    [
+        (reverse("account-states"), True),
+        (reverse("account-state", args=[uuid4()]), True),
+        (reverse("accounts-list"), False),
+        (reverse("accounts-detail", args=[uuid4()]), False),
+        (reverse("account-states") + "/", False),
+        ("/x" + reverse("account-states"), False),
+    ],
+)
+def test_only_what_terminals_push_goes_past_the_middleware(path, way):
+    assert bool(is_push(path)) is way
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 405), ("POST", 401)])
+async def test_a_push_is_answered_without_the_middleware(method, status):
+    response = await asked(method, reverse("account-states"))
+
+    assert response["status"] == status
+    # Every page has it, from a middleware.
+    assert b"X-Frame-Options" not in dict(response["headers"])
+
+
+async def test_any_other_call_is_answered_by_all_of_django():
+    response = await asked("GET", reverse("accounts-list"))
+
+    assert response["status"] == 403
+    assert b"X-Frame-Options" in dict(response["headers"])
+
+
+async def asked(method, path):
+    scope = {
+        "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": b"",
+        "query_string": b"", "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80), "headers": [(b"host", b"localhost")],
+    }  # fmt: skip
+    communicator = ApplicationCommunicator(application, scope)
+    await communicator.send_input({"type": "http.request", "body": b"{}"})
+    response = await communicator.receive_output(5)
+    await communicator.receive_output(5)
+    await communicator.wait()
+    return response
