@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import stat
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,11 +66,17 @@ def _recorded(account: Account, now: datetime) -> Heard:
     if not account.source or path.parent != Path(settings.ACCOUNT_SESSIONS):
         raise BadState("source must be the name of a file in the folder of recorded sessions")
     try:
-        changed_ns = path.stat().st_mtime_ns
+        found = path.stat()
     except OSError as e:
         raise BadState(f"the recorded session {account.source} cannot be read: {e.strerror}") from e
+    if not stat.S_ISREG(found.st_mode):
+        # A pipe would keep the whole shard waiting.
+        raise BadState(f"the recorded session {account.source} is no file")
     since_s = (now - account.lifecycle_since).total_seconds()
-    said = session.push_at(_session(path, changed_ns), max(0.0, since_s))
+    played = _session(path, found.st_mtime_ns)
+    if isinstance(played, str):
+        raise BadState(played)
+    said = session.push_at(played, max(0.0, since_s))
     if said.state is None:
         raise BadState("the recorded terminal was not connected to its broker")
     named = {name: getattr(account, name) for name in said.left_out}
@@ -76,17 +84,28 @@ def _recorded(account: Account, now: datetime) -> Heard:
 
 
 @lru_cache(maxsize=64)
-def _session(path: Path, changed_ns: int) -> session.Session:
+def _session(path: Path, changed_ns: int) -> session.Session | str:
+    """
+    Return the session, or why it cannot be played.
+
+    Either is remembered: a file that is read at every tick would hold up its whole shard.
+
+    Raises:
+        BadState: It cannot be read now, which may pass.
+    """
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                data = file.read(LARGEST_SESSION + 1)
-    except (OSError, EOFError) as e:
-        raise BadState(f"the recorded session {path.name} cannot be read: {e}") from e
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(LARGEST_SESSION + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as e:
+        return f"the recorded session {path.name} cannot be read: {e}"
+    except OSError as e:
+        raise BadState(f"the recorded session {path.name} cannot be read: {e.strerror}") from e
     if len(data) > LARGEST_SESSION:
-        raise BadState(f"the recorded session {path.name} has more than {LARGEST_SESSION} bytes")
-    return session.session(data.splitlines())
+        return f"the recorded session {path.name} has more than {LARGEST_SESSION} bytes"
+    try:
+        return session.session(data.splitlines())
+    except BadState as e:
+        return str(e)
 
 
 # A terminal that pushes is not asked: what it last said stands in its row.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import timedelta
 from decimal import Decimal
 
@@ -127,3 +128,46 @@ def test_a_busy_simulator_always_has_a_position_and_an_order():
         heard = providers.ask(account, NOW + timedelta(seconds=second)).state
         assert heard.positions
         assert heard.orders
+
+
+def test_a_pipe_in_place_of_a_session_keeps_nobody_waiting(sessions, account):
+    os.mkfifo(sessions / "monday.jsonl")
+
+    with pytest.raises(BadState, match="is no file"):
+        providers.ask(account, NOW)
+
+
+def test_a_packed_session_that_is_damaged_says_so(sessions, account):
+    account.source = "monday.jsonl.gz"
+    packed = bytearray(gzip.compress(recorded(*(str(number) for number in range(200)))))
+    packed[len(packed) // 2] ^= 0xFF
+    (sessions / account.source).write_bytes(packed)
+
+    with pytest.raises(BadState, match=r"cannot be read|line \d+"):
+        providers.ask(account, NOW)
+
+
+def test_of_a_session_that_is_too_large_no_more_is_read_than_is_needed(
+    sessions, account, monkeypatch
+):
+    monkeypatch.setattr(providers, "LARGEST_SESSION", 1000)
+    path = sessions / "monday.jsonl"
+    with path.open("wb") as file:
+        # It takes no room on the disk, but would in memory.
+        file.truncate(10**12)
+
+    with pytest.raises(BadState, match="more than 1000 bytes"):
+        providers.ask(account, NOW)
+
+
+def test_a_session_that_cannot_be_played_is_not_read_at_every_tick(sessions, account):
+    path = sessions / "monday.jsonl"
+    path.write_bytes(b"no json\n")
+    read = providers._session.cache_info().misses
+
+    for second in range(5):
+        with pytest.raises(BadState, match="line 1"):
+            providers.ask(account, NOW + timedelta(seconds=second))
+
+    assert providers._session.cache_info().misses == read + 1
+    assert providers._session.cache_info().currsize > 0
