@@ -23,6 +23,8 @@ from django.http.request import validate_host  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 PORTS = {"http": 80, "https": 443}
+# Several times what the longest takes, a CSV file of 4 MB: its page should say so in words.
+MOST_BODY_BYTES = 16 * 1024 * 1024
 
 
 class OwnOrigin:
@@ -78,6 +80,36 @@ class WithoutMiddleware(ASGIHandler):
         self._middleware_chain = convert_exception_to_response(respond)
 
 
+class Bounded:
+    """
+    Ends a request whose body no call would take, while it comes in.
+
+    Django writes a body to the disk before a view can say that it is too long, and before anybody
+    has asked who sends it.
+    """
+
+    def __init__(self, inner: Any, most_bytes: int) -> None:
+        self._inner = inner
+        self._most_bytes = most_bytes
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        taken = 0
+
+        async def counted() -> Any:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            # As if the caller had gone: then Django throws away what it has.
+            return message if taken <= self._most_bytes else {"type": "http.disconnect"}
+
+        await self._inner(scope, counted, send)
+        if taken > self._most_bytes:
+            # A body is read whole before it is answered, so this is the first answer.
+            headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 413, "headers": headers})
+            await send({"type": "http.response.body", "body": b'{"error":"The body is too long."}'})
+
+
 pushes = WithoutMiddleware()
 is_push = re.compile(r"/api/v1/accounts/(?:states|[0-9a-fA-F-]{36}/state)").fullmatch
 
@@ -88,7 +120,7 @@ async def web(scope: Any, receive: Any, send: Any) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": web,
+        "http": Bounded(web, MOST_BODY_BYTES),
         "websocket": OwnOrigin(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))  # type: ignore[arg-type]  # its stubs want their own class
         ),

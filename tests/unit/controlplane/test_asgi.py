@@ -8,7 +8,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.urls import reverse
 
-from controlplane.asgi import application, is_push
+from controlplane.asgi import MOST_BODY_BYTES, application, is_push
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,33 @@ async def test_any_other_call_is_answered_by_all_of_django():
     assert b"X-Frame-Options" in dict(response["headers"])
 
 
+@pytest.mark.parametrize("path", [reverse("account-states"), reverse("accounts-import"), "/nope"])
+async def test_a_body_without_an_end_is_not_kept(path):
+    communicator = ApplicationCommunicator(application, scope_of("POST", path))
+    body = bytes(1024 * 1024)
+    for _ in range(MOST_BODY_BYTES // len(body) + 1):
+        await communicator.send_input({"type": "http.request", "body": body, "more_body": True})
+
+    # There is more to come, and nobody waits for it.
+    response = await communicator.receive_output(5)
+
+    assert response["status"] == 413
+    assert (await communicator.receive_output(5))["body"] == b'{"error":"The body is too long."}'
+    await communicator.wait()
+
+
 async def asked(method, path):
-    scope = {
-        "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": b"",
-        "query_string": b"", "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80), "headers": [(b"host", b"localhost")],
-    }  # fmt: skip
-    communicator = ApplicationCommunicator(application, scope)
+    communicator = ApplicationCommunicator(application, scope_of(method, path))
     await communicator.send_input({"type": "http.request", "body": b"{}"})
     response = await communicator.receive_output(5)
     await communicator.receive_output(5)
     await communicator.wait()
     return response
+
+
+def scope_of(method, path):
+    return {
+        "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": b"",
+        "query_string": b"", "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80), "headers": [(b"host", b"localhost")],
+    }  # fmt: skip
