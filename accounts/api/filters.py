@@ -10,6 +10,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -56,6 +58,7 @@ class Moment(filters.IsoDateTimeFilter):
     field_class = _Moment
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class Whether(filters.TypedChoiceFilter):
     """`true` or `false`; anything else is refused, and not taken for neither."""
 

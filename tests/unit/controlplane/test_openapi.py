@@ -71,6 +71,12 @@ def test_each_call_says_who_may(described):
     assert "accounts:write" in by_name["post /api/v1/accounts"]["description"]
 
 
+def test_yes_or_no_is_described_as_such(described):
+    asked = described["paths"]["/api/v1/accounts/dead-letters"]["get"]["parameters"]
+
+    assert [a["schema"] for a in asked if a["name"] == "replayed"] == [{"type": "boolean"}]
+
+
 def test_a_password_can_only_be_written(described):
     schemas = described["components"]["schemas"]
 
