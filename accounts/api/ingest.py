@@ -19,7 +19,6 @@ import msgspec
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from accounts import services
 from accounts.core import mt5
@@ -55,10 +54,14 @@ class CannotTake(Exception):
 
 
 def refusing(view: Answering) -> Answering:
-    """Let the view raise CannotTake."""
+    """Let the view be asked by POST only, and raise CannotTake."""
 
     @wraps(view)
     async def answered(request: HttpRequest, **named: Any) -> HttpResponse:
+        if request.method != "POST":
+            response = _refused(HTTPStatus.METHOD_NOT_ALLOWED, "a state is pushed by POST")
+            response["Allow"] = "POST"
+            return response
         try:
             return await view(request, **named)
         except CannotTake as e:
@@ -69,7 +72,6 @@ def refusing(view: Answering) -> Answering:
 
 # No cookie counts here, so no other site can make use of one.
 @csrf_exempt
-@require_POST
 @refusing
 async def state(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Take in the state of one account: POST /api/v1/accounts/{accountId}/state"""
@@ -81,7 +83,6 @@ async def state(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 
 @csrf_exempt
-@require_POST
 @refusing
 async def states(request: HttpRequest) -> HttpResponse:
     """Take in the states of many accounts: POST /api/v1/accounts/states"""

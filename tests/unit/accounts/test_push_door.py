@@ -21,6 +21,14 @@ def test_a_body_that_is_packed_is_refused_for_that(client, path):
     assert answer.json() == {"error": "Content-Encoding is not supported"}
 
 
+@pytest.mark.parametrize("path", [ONE, STATES])
+def test_a_state_is_pushed_by_post(client, path):
+    answer = client.get(path, headers=TOKEN)
+
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert answer.json() == {"error": "a state is pushed by POST"}
+
+
 # The intake has a connection of its own.
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("body", [b'{"accounts":[]}', b'{"accounts":[{}]}'])
