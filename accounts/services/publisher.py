@@ -12,9 +12,11 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from django.db import InterfaceError, OperationalError, connection
 
 from accounts.core.errors import BadShards
 from accounts.models import Account
@@ -24,6 +26,7 @@ from accounts.services.visit import TICK_S, publish_shard
 
 logger = logging.getLogger(__name__)
 
+_AWAY = (OperationalError, InterfaceError)
 _FORM = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?/(\d{1,6})")
 
 
@@ -75,7 +78,12 @@ def run(
     due = time.monotonic()
     try:
         while not stopped.is_set():
-            _visit_all(wanted, holder, leases, totals, clock)
+            try:
+                _visit_all(wanted, holder, leases, totals, clock)
+            except _AWAY:
+                logger.exception("no database; the next tick tries again")
+                # It does not mend itself.
+                connection.close()
             totals.ticks += 1
             due += TICK_S
             # Never queued up: what was missed is done by the next visit.
@@ -84,9 +92,16 @@ def run(
             due += behind * TICK_S
             stopped.wait(due - time.monotonic())
     finally:
-        for lease in leases.values():
-            shards.give_back(lease)
+        _give_back(leases.values())
     return totals
+
+
+def _give_back(leases: Iterable[Lease]) -> None:
+    try:
+        for lease in leases:
+            shards.give_back(lease)
+    except _AWAY:
+        logger.exception("no database; the leases run out")
 
 
 def _visit_all(
@@ -106,6 +121,9 @@ def _visit_all(
         leases[shard] = lease
         try:
             report = publish_shard(shard=shard, now=clock(), lease=lease)
+        except _AWAY:
+            del leases[shard]
+            raise
         except Exception:
             # What was sent is unknown: the lease runs out, and a new epoch begins.
             del leases[shard]

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 
+import psycopg
 import pytest
 
 from tests.arch.sources import ROOT
@@ -72,3 +74,45 @@ def test_nobody_waits_in_a_circle_and_every_event_has_a_number_of_its_own(enviro
     seen = json.loads(answer(start(environment, "manage.py", "shell", "--verbosity=0", "-c", READ)))
     assert (seen["wrong"], seen["claimed"]) == ([], 0)
     assert seen["events"] >= ACCOUNTS
+
+
+def test_a_publisher_goes_on_when_the_database_comes_back(tmp_path, postgres_server, nats_server):
+    url = postgres_server.new_database()
+    environment = os.environ | {
+        "TICKPLANE_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": url,
+        "NATS_URL": nats_server.url,
+    }
+    answer(start(environment, "manage.py", "migrate", "--verbosity=0"))
+    declare = "from accounts import services; services.declare_demo_accounts(count=1)"
+    answer(start(environment, "manage.py", "shell", "--verbosity=0", "-c", declare))
+    publisher = start(environment, "manage.py", "run_publisher")
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            wait_for_visits(connection, 1)
+            # As a server that is restarted does.
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+            assert ended
+            before = visits(connection)
+            # More than one that was under way.
+            wait_for_visits(connection, before + 3)
+    finally:
+        publisher.terminate()
+        _, err = publisher.communicate(timeout=30)
+    assert publisher.returncode == 0
+    assert "no database" in err
+
+
+def visits(connection):
+    found = connection.execute("SELECT sum(visits) FROM accounts_shardlease").fetchone()
+    return found[0] or 0
+
+
+def wait_for_visits(connection, count):
+    until = time.monotonic() + 40
+    while visits(connection) < count:
+        assert time.monotonic() < until, "nothing is visited"
+        time.sleep(0.1)
