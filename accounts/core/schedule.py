@@ -87,10 +87,10 @@ def plan(  # noqa: PLR0913  each is a different thing, and three are keywords
         state.positions and _come(positions_at, now, rasters.positions)
     ):
         kinds.append("positions")
-        positions_at = rasters.positions.following(now)
+        positions_at = rasters.positions.next(now)
     if diff.orders_changed(held, state) or (state.orders and _come(orders_at, now, rasters.orders)):
         kinds.append("orders")
-        orders_at = rasters.orders.following(now)
+        orders_at = rasters.orders.next(now)
     return Plan(
         tuple(kinds),
         Turns(
@@ -122,14 +122,21 @@ class _Raster(Struct, frozen=True):
             microseconds=interval - (here - round(self.phase_s * _SECOND)) % interval
         )
 
-    def following(self, now: datetime) -> datetime:
+    def next(self, now: datetime) -> datetime:
         """
-        Return the next moment, one interval away or nearly so.
+        Return the next moment, one interval away or less.
 
-        A tick comes up to a second after the moment that it serves: that much nearer it may be.
+        A tick comes up to a second after the moment that it serves: that one is never meant.
         """
-        slack_s = min(_TICK_S, self.interval_s / 2)
-        return self.after(now + timedelta(seconds=self.interval_s - slack_s))
+        return self.after(now + timedelta(seconds=self._slack_s))
+
+    def following(self, now: datetime) -> datetime:
+        """Return the next moment that is one interval away, less the second of a tick."""
+        return self.after(now + timedelta(seconds=self.interval_s - self._slack_s))
+
+    @property
+    def _slack_s(self) -> float:
+        return min(_TICK_S, self.interval_s / 2)
 
 
 class _Rasters(Struct, frozen=True):

@@ -70,14 +70,14 @@ class Answer:
 
 def ingest(*, deliveries: Sequence[Delivery], now: datetime) -> list[Answer]:
     """Take these pushes in; return an answer for each, in their order."""
-    owners = {secret: _token(secret) for secret in {d.secret for d in deliveries}}
+    owners = _tokens(delivery.secret for delivery in deliveries)
     answers: list[Answer] = []
     with transaction.atomic():
-        accounts = _locked(d.account_id for d in deliveries if owners[d.secret])
+        accounts = _locked(d.account_id for d in deliveries if d.secret in owners)
         seen: list[Observation] = []
         for delivery in deliveries:
             account = accounts.get(delivery.account_id) if delivery.account_id else None
-            token = owners[delivery.secret]
+            token = owners.get(delivery.secret)
             if refusal := _refusal(delivery, account, token):
                 answers.append(Answer(str(delivery.account_id or ""), *refusal))
                 continue
@@ -163,18 +163,26 @@ class _Known:
     def __init__(self) -> None:
         self._tokens: dict[str, tuple[float, AccountToken]] = {}
 
-    def find(self, secret: str) -> AccountToken | None:
+    def find(self, secrets: Iterable[str]) -> dict[str, AccountToken]:
+        """Return the tokens of those secrets that have one."""
         now = time.monotonic()
-        if (known := self._tokens.get(secret)) and now - known[0] < TOKEN_S:
-            return known[1]
-        token = tokens.authenticate(secret)
-        if token is None:
-            self._tokens.pop(secret, None)
-            return None
-        if len(self._tokens) >= MOST_TOKENS:
+        good: dict[str, AccountToken] = {}
+        unsure: list[str] = []
+        for secret in set(secrets):
+            known = self._tokens.get(secret)
+            if known and now - known[0] < TOKEN_S:
+                good[secret] = known[1]
+            else:
+                unsure.append(secret)
+        if not unsure:
+            return good
+        found = tokens.authenticate_all(unsure)
+        if len(self._tokens) + len(found) > MOST_TOKENS:
             self._tokens.clear()
-        self._tokens[secret] = (now, token)
-        return token
+        for secret in unsure:
+            self._tokens.pop(secret, None)
+        self._tokens |= {secret: (now, token) for secret, token in found.items()}
+        return good | found
 
 
-_token = _Known().find
+_tokens = _Known().find

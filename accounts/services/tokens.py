@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import secrets
+import secrets as dice
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -36,7 +36,7 @@ def create(
 
     The secret is kept nowhere: whoever asks shows it once.
     """
-    secret = SCHEME + secrets.token_urlsafe(SECRET_BYTES)
+    secret = SCHEME + dice.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
         token = AccountToken.objects.create(
             account=account,
@@ -65,19 +65,24 @@ def revoke(*, token: AccountToken, actor: str, now: datetime | None = None) -> b
 
 def authenticate(secret: str, *, now: datetime | None = None) -> AccountToken | None:
     """Return the token that the secret belongs to, unless there is none or it is revoked."""
-    if not (secret.startswith(SCHEME) and secret.isascii() and len(secret) <= LONGEST):
-        return None
-    digest = _digest(secret)
-    token = (
-        AccountToken.objects.select_related("account", "group")
-        .filter(digest=digest, revoked_at__isnull=True)
-        .first()
-    )
-    # The database found it by its hash, whose bytes nobody can steer; this takes no time from it.
-    if token is None or not hmac.compare_digest(token.digest, digest):
-        return None
-    _note_use(token, now or timezone.now())
-    return token
+    return authenticate_all([secret], now=now).get(secret)
+
+
+def authenticate_all(
+    secrets: Iterable[str], *, now: datetime | None = None
+) -> dict[str, AccountToken]:
+    """Return the tokens of those secrets that belong to one that is not revoked."""
+    digests = {_digest(secret): secret for secret in secrets if _may_be_one(secret)}
+    found = AccountToken.objects.filter(digest__in=list(digests), revoked_at__isnull=True)
+    # The database finds them by their hashes, whose bytes nobody can steer: how long it takes says
+    # nothing about a secret.
+    tokens = {digests[token.digest]: token for token in found} if digests else {}
+    _note_use(list(tokens.values()), now or timezone.now())
+    return tokens
+
+
+def _may_be_one(secret: str) -> bool:
+    return secret.startswith(SCHEME) and secret.isascii() and len(secret) <= LONGEST
 
 
 def covers(token: AccountToken, account: Account) -> bool:
@@ -87,12 +92,12 @@ def covers(token: AccountToken, account: Account) -> bool:
     return token.group_id is not None and token.group_id == account.group_id
 
 
-def _note_use(token: AccountToken, now: datetime) -> None:
-    if token.last_used_at is not None and token.last_used_at > now - NOTED_EVERY:
-        return
-    due = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - NOTED_EVERY)
-    AccountToken.objects.filter(due, pk=token.pk).update(last_used_at=now)
-    token.last_used_at = now
+def _note_use(tokens: Sequence[AccountToken], now: datetime) -> None:
+    since = now - NOTED_EVERY
+    due = [t.pk for t in tokens if t.last_used_at is None or t.last_used_at <= since]
+    if due:
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=since)
+        AccountToken.objects.filter(stale, pk__in=due).update(last_used_at=now)
 
 
 def _digest(secret: str) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pika
 import pytest
@@ -90,7 +91,7 @@ def true_state(account):
 def assert_complete(events):
     """Every event of every account arrived; those that came twice are the same."""
     numbers = defaultdict(set)
-    payloads = {}
+    payloads: dict[str, dict[str, Any]] = {}
     for message_id, told in events:
         numbers[told["accountId"]].add(told["number"])
         assert payloads.setdefault(message_id, told) == told

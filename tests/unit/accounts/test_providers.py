@@ -30,7 +30,7 @@ def sessions(settings, tmp_path):
 def account():
     return Account.objects.create(
         server="S", login=7, provider="recording", source="monday.jsonl", lifecycle="DEPLOYED",
-        lifecycle_since=NOW,
+        lifecycle_since=NOW, account_s=3600,
     )  # fmt: skip
 
 

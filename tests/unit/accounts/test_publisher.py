@@ -90,14 +90,14 @@ def test_it_publishes_its_part_of_the_shards_and_no_other(nats):
 def test_it_keeps_its_shards_so_that_beat_leaves_them_alone(nats, monkeypatch):
     declare(1, 501)
     seen = []
-    visit = publisher.publish_shard
+    visit = services.publish_shard
 
     def nosy(**options):
         report = visit(**options)
         seen.append((shards.tick(), ShardLease.objects.get(shard=0).holder))
         return report
 
-    monkeypatch.setattr(publisher, "publish_shard", nosy)
+    monkeypatch.setattr("accounts.services.publisher.publish_shard", nosy)
     run("0/2", 2)
 
     assert seen == [([1], "me"), ([1], "me")]
@@ -121,14 +121,14 @@ def test_what_a_dead_publisher_held_is_taken_over_with_a_new_epoch(nats):
 
 def test_a_visit_that_fails_costs_its_shard_and_no_other(nats, monkeypatch, caplog):
     declare(1, 501)
-    visit = publisher.publish_shard
+    visit = services.publish_shard
 
     def broken(**options):
         if options["shard"] == 0:
             raise ZeroDivisionError
         return visit(**options)
 
-    monkeypatch.setattr(publisher, "publish_shard", broken)
+    monkeypatch.setattr("accounts.services.publisher.publish_shard", broken)
     totals = run("0/1", 2)
 
     assert totals.messages["account"] == 1
@@ -139,13 +139,13 @@ def test_a_slow_visit_skips_ticks_instead_of_queueing_them(nats, monkeypatch):
     declare(1)
     clock = Clock()
     monkeypatch.setattr(publisher, "time", clock)
-    visit = publisher.publish_shard
+    visit = services.publish_shard
 
     def slow(**options):
         clock.seconds += 3.4
         return visit(**options)
 
-    monkeypatch.setattr(publisher, "publish_shard", slow)
+    monkeypatch.setattr("accounts.services.publisher.publish_shard", slow)
 
     totals = run("0/1", 3)
 

@@ -196,3 +196,18 @@ def test_an_account_in_which_all_moves_sends_forty_messages_a_minute(key):
 
     sent = Counter(kind for second, kind in terminal.sent if second >= 60)
     assert sent == {"account": 20, "update": 200, "positions": 120, "orders": 60}
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c", "d", "e"])
+def test_after_a_change_the_next_refresh_is_no_further_than_the_interval(key):
+    terminal = Terminal(Intervals(account_s=3600), key=key)
+    terminal.tick(state())
+    for number in range(90):
+        # Something happens each 23 s, and prices move all the time.
+        position = replace(POSITION, ticket=1 + number // 23, current_price=Decimal(number))
+        order = replace(ORDER, ticket=1 + number // 23, current_price=Decimal(number))
+        terminal.tick(state(positions=(position,), orders=(order,)))
+
+    # A turn is served by the first tick after it.
+    assert max(gaps(terminal.seconds("positions"))) <= 5 + 1
+    assert max(gaps(terminal.seconds("orders"))) <= 10 + 1

@@ -85,6 +85,7 @@ def test_the_first_visit_sends_a_snapshot_of_each_account(nats, accounts):
     assert nats.consumer.held == {key(account): source(account, 0) for account in accounts}
     row = Account.objects.order_by("id")[0]
     assert row.last_state_at == NOW
+    assert row.last_published_at
     assert NOW < row.last_published_at < NOW + timedelta(seconds=2)
     assert (row.epoch, row.seq, row.last_error) == (1, 1, "")
 
@@ -265,7 +266,7 @@ def test_a_broker_that_is_away_does_not_stop_the_other_and_gets_snapshots_later(
     for second in range(61, 71):
         run(second, *brokers)
     # Spread over ten seconds, each account begins with its snapshot.
-    first = {}
+    first: dict[str, str] = {}
     for message in gone.consumer.messages[4:]:
         first.setdefault(message["accountId"], message["type"])
     assert list(first.values()) == ["account"] * 4
@@ -300,6 +301,7 @@ def test_only_the_accounts_that_were_refused_get_a_snapshot(nats, accounts):
         run(second, nats)
     row = Account.objects.get(pk=accounts[0].pk)
     assert row.last_error == "nats: nacked"
+    assert row.last_published_at
     assert row.last_published_at < NOW + timedelta(seconds=1)
 
     nats.refused = {}
