@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='at')),
                 ('rabbitmq_at', models.DateTimeField(null=True, verbose_name='on RabbitMQ')),
                 ('nats_at', models.DateTimeField(null=True, verbose_name='on NATS')),
-                ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
+                ('attempts', models.PositiveIntegerField(default=0, verbose_name='failed attempts')),
                 ('last_error', models.CharField(blank=True, max_length=200, verbose_name='last error')),
             ],
             options={

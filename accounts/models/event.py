@@ -33,7 +33,7 @@ class AccountEvent(models.Model):
     created_at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
     rabbitmq_at = models.DateTimeField(_("on RabbitMQ"), null=True)
     nats_at = models.DateTimeField(_("on NATS"), null=True)
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
     last_error = models.CharField(_("last error"), max_length=200, blank=True)
 
     class Meta:

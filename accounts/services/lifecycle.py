@@ -15,11 +15,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import ngettext
 
 from accounts.core.errors import BadTransition
-from accounts.core.lifecycle import Lifecycle, Step, after
+from accounts.core.lifecycle import Connection, Lifecycle, Step, after
 from accounts.models import Account, AccountEvent
 from accounts.services import audit, outlets
 from accounts.services.audit import SYSTEM, Act
@@ -43,7 +44,15 @@ ANEW: dict[str, Any] = {
     "rabbitmq_snapshot_required": True,
 }
 # What else a move writes, by where it leads.
-_ALONG: dict[Lifecycle, dict[str, Any]] = {Lifecycle.DEPLOYING: {**ANEW, "last_error": ""}}
+_ALONG: dict[Lifecycle, dict[str, Any]] = {
+    Lifecycle.DEPLOYING: {**ANEW, "last_error": ""},
+    # Nobody watches any more whether it is heard.
+    Lifecycle.UNDEPLOYED: {
+        "connection": Connection.DISCONNECTED,
+        "connection_reason": "not deployed",
+        "connection_since": Now(),
+    },
+}
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,8 @@ def held(account: Account) -> AccountState | None:
 def connect(found: Observation, connection: Connection, *, reason: str, at: datetime) -> None:
     """Note how the terminal is heard; tell it when that has changed."""
     account = found.account
+    if not account.deployed:
+        return
     reason = reason[:REASON_LENGTH]
     if (account.connection, account.connection_reason) == (connection, reason):
         return
@@ -130,20 +132,19 @@ def connect(found: Observation, connection: Connection, *, reason: str, at: date
     if not changed:
         return
     account.connection_since = at
-    if account.deployed:
-        sender = account.sender()
-        found.tell(
-            at,
-            lambda number, uid: events.connection_event(
-                sender,
-                connection=connection,
-                reason=reason,
-                since=at,
-                number=number,
-                id=uid,
-                at=at,
-            ),
-        )
+    sender = account.sender()
+    found.tell(
+        at,
+        lambda number, uid: events.connection_event(
+            sender,
+            connection=connection,
+            reason=reason,
+            since=at,
+            number=number,
+            id=uid,
+            at=at,
+        ),
+    )
 
 
 def _happened(change: events.Change, sender: Sender, at: datetime, number: int, uid: str) -> Event:

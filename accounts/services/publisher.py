@@ -27,7 +27,7 @@ from accounts.services.visit import TICK_S, publish_shard
 logger = logging.getLogger(__name__)
 
 _AWAY = (OperationalError, InterfaceError)
-_FORM = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?/(\d{1,6})")
+_FORM = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?/([0-9]{1,6})")
 
 
 @dataclass(frozen=True)

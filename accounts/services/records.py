@@ -111,7 +111,7 @@ def delete_account(*, account: Account, actor: str) -> None:
                 _("%(account)s is %(lifecycle)s; undeploy it first")
                 % {"account": account, "lifecycle": account.lifecycle}
             )
-        audit.note(actor=actor, action="delete", detail=str(account), before=account.lifecycle)
+        audit.note(actor=actor, action="delete", account=account, before=account.lifecycle)
         account.delete()
 
 

@@ -75,7 +75,7 @@ def encoded(push) -> bytes:
     return text.replace('"\\u0000', "").replace('\\u0000"', "").encode()
 
 
-def milliseconds(at) -> int:
+def milliseconds(at):
     return round(at.timestamp() * 1000)
 
 

@@ -71,7 +71,7 @@ def test_a_part_holds_its_shards_and_no_others(text, held):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "x/2", "2-1/4", "0-4/4", "4/4", "-1/4", "0/0", "0-1-2/9"]
+    "text", ["", "0", "x/2", "2-1/4", "0-4/4", "4/4", "-1/4", "0/0", "0-1-2/9", "\u0660/2"]
 )
 def test_what_names_no_part_is_refused_with_an_example(text):
     with pytest.raises(BadShards, match="--shards"):
