@@ -409,7 +409,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='accountevent',
-            index=models.Index(models.F('account'), models.F('id'), condition=models.Q(('rabbitmq_at__isnull', True), ('nats_at__isnull', True), _connector='OR'), name='accounts_event_owed'),
+            index=models.Index(models.F('nats_at'), models.F('account'), models.F('id'), condition=models.Q(('nats_at__isnull', True)), name='accounts_event_owed_nats'),
+        ),
+        migrations.AddIndex(
+            model_name='accountevent',
+            index=models.Index(models.F('rabbitmq_at'), models.F('account'), models.F('id'), condition=models.Q(('rabbitmq_at__isnull', True)), name='accounts_event_owed_rabbitmq'),
         ),
         migrations.AddConstraint(
             model_name='accountevent',

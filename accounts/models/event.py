@@ -43,12 +43,15 @@ class AccountEvent(models.Model):
         constraints = [
             models.UniqueConstraint("account", "number", name="accounts_event_unique_number")
         ]
+        # One for each broker: without RabbitMQ every event is for ever one that it does not have.
         indexes = [
             models.Index(
-                "account", "id",
-                name="accounts_event_owed",
-                condition=Q(rabbitmq_at__isnull=True) | Q(nats_at__isnull=True),
+                # The first column holds nothing, but lets SQLite prefer it to that of the numbers.
+                f"{broker}_at", "account", "id",
+                name=f"accounts_event_owed_{broker}",
+                condition=Q(**{f"{broker}_at__isnull": True}),
             )
+            for broker in ("nats", "rabbitmq")
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -45,8 +45,9 @@ def tick() -> list[int]:
     Something to do: deployed accounts, or events that are still owed.
     """
     busy = set(Account.objects.deployed().shards())
-    owing = AccountEvent.objects.filter(outlets.owed_events()).values("account_id")
-    busy |= set(Account.objects.filter(pk__in=owing).shards())
+    for name in outlets.configured():
+        owed = AccountEvent.objects.filter(outlets.owed_events([name])).order_by()
+        busy |= set(Account.objects.filter(pk__in=owed.values("account_id")).shards())
     held = ShardLease.objects.exclude(holder="").filter(expires_at__gt=Now())
     return sorted(busy - set(held.values_list("shard", flat=True)))
 
