@@ -12,7 +12,7 @@ from accounts.services.publisher import part
 from accounts.services.publisher import run as run_publisher
 from accounts.services.roster import declare_demo_accounts, request_snapshots, snapshots
 from accounts.services.shards import tick
-from accounts.services.visit import ShardReport, publish_pushed, publish_shard
+from accounts.services.visit import ShardReport, publish_pushed, publish_shard, relay_pushed
 
 __all__ = [
     "Full",
@@ -25,6 +25,7 @@ __all__ = [
     "publish_pushed",
     "publish_shard",
     "redeploy",
+    "relay_pushed",
     "request_snapshots",
     "run_publisher",
     "snapshots",

@@ -2,7 +2,8 @@
 The way of a push through the web process: taken in together with its neighbours, then published.
 
 One thread takes pushes in, as many at a time as have come meanwhile: one transaction for all of
-them. Another publishes what is urgent, so that a broker that is away keeps nobody waiting.
+them. Another publishes what is urgent, so that a broker that is away keeps nobody waiting, and a
+third sends the events, which are confirmed much later than state.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from accounts.services.ingest import Answer, Delivery, Refused, ingest
-from accounts.services.visit import publish_pushed
+from accounts.services.visit import publish_pushed, relay_pushed
 
 logger = logging.getLogger(__name__)
 
@@ -141,10 +142,16 @@ class Express:
 
     Args:
         publish: Publishes these accounts and returns those that somebody else is publishing.
+        then: Called with those that were published.
     """
 
-    def __init__(self, publish: Callable[[Sequence[int]], set[int]]) -> None:
+    def __init__(
+        self,
+        publish: Callable[[Sequence[int]], set[int]],
+        then: Callable[[Sequence[int]], None] = lambda _: None,
+    ) -> None:
         self._publish = publish
+        self._then = then
         self._wanted: dict[int, float] = {}
         self._changed = threading.Condition()
         self._closing = False
@@ -177,6 +184,7 @@ class Express:
             except Exception:
                 logger.exception("%d accounts wait for the next tick", len(wanted))
                 continue
+            self._then([pk for pk in wanted if pk not in busy])
             self._again({pk: since for pk, since in wanted.items() if pk in busy})
 
     def _again(self, busy: dict[int, float]) -> None:
@@ -193,7 +201,9 @@ class Express:
 @cache
 def intake() -> Intake:
     """Return this process's intake; its threads begin with the first push."""
-    express = Express(_published)
+    events = Express(_told)
+    express = Express(_published, then=events.wake)
+    atexit.register(events.close)
     atexit.register(express.close)
     return Intake(express.wake, _taken_in)
 
@@ -204,6 +214,11 @@ def _taken_in(deliveries: Sequence[Delivery]) -> list[Answer]:
 
 def _published(account_ids: Sequence[int]) -> set[int]:
     _, busy = publish_pushed(account_ids=account_ids, now=timezone.now())
+    return busy
+
+
+def _told(account_ids: Sequence[int]) -> set[int]:
+    _, busy = relay_pushed(account_ids=account_ids, now=timezone.now())
     return busy
 
 

@@ -54,7 +54,7 @@ TICK_S = 1.0
 # How long a visit waits for one broker's confirms.
 PUBLISH_S = 2.0
 # So many pushed accounts are claimed at once: whoever wants one of them waits for so many.
-CLAIMED_AT_ONCE = 100
+CLAIMED_AT_ONCE = 50
 # More than publishing them can take.
 CLAIM = timedelta(seconds=10)
 # After an outage the snapshots of a shard come one after another within this time.
@@ -187,6 +187,7 @@ def publish_shard(
             if not shards.is_ours(own):
                 break
             report += _visit_claimed(ids, this)
+        report += ShardReport(events=_relay_pushed(pushed, this))
     # After an exception the lease is not given back: what was sent is unknown, and whoever takes
     # the shard over must begin a new epoch.
     took_s = time.monotonic() - this.began
@@ -200,6 +201,9 @@ def publish_pushed(
 ) -> tuple[ShardReport, set[int]]:
     """
     Visit these accounts, whose terminals push, at once; return also those that another visit holds.
+
+    What happened to them is left to `relay_pushed`: a queue of events confirms much later than one
+    of state, and the next change shall not wait for it.
     """
     this = _round(now, outlets.ours() if brokers is None else brokers, judge=False)
     report = ShardReport()
@@ -211,6 +215,16 @@ def publish_pushed(
         .exclude(claim="")
         .values_list("pk", flat=True)
     )
+
+
+def relay_pushed(
+    *, account_ids: Sequence[int], now: datetime, brokers: Sequence[Outlet] | None = None
+) -> tuple[int, set[int]]:
+    """Send the events of these accounts; return how many, and the accounts that another holds."""
+    this = _round(now, outlets.ours() if brokers is None else brokers, judge=False)
+    accounts = Account.objects.filter(pk__in=account_ids)
+    sent = _relay_pushed(accounts, this)
+    return sent, set(accounts.exclude(claim="").values_list("pk", flat=True))
 
 
 def _round(now: datetime, brokers: Sequence[Outlet], *, judge: bool = True) -> _Round:
@@ -279,9 +293,21 @@ def _visit_claimed(account_ids: Sequence[int], this: _Round) -> ShardReport:
         visit.worth_recording = True
     _publish_all(visits, this)
     _record_claimed(visits)
-    events = _relay(wanted.filter(claim=claim), this)
     rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
-    return _report(visits, events, this.now)
+    return _report(visits, 0, this.now)
+
+
+def _relay_pushed(accounts: QuerySet[Account], this: _Round) -> int:
+    """Send what these accounts owe, as far as nobody else is at them."""
+    up = [broker for broker in this.brokers if broker.name not in this.away_for_events]
+    sent = 0
+    for ids in _some_at_once(sorted(relay.owing(accounts, up))):
+        claim = uuid.uuid4().hex
+        wanted = Account.objects.filter(pk__in=ids)
+        if _claim(wanted, claim):
+            sent += _relay(wanted.filter(claim=claim), this)
+            rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
+    return sent
 
 
 def _claim(wanted: QuerySet[Account], claim: str) -> int:
@@ -305,7 +331,6 @@ def _pushed_and_due(shard: int, this: _Round) -> Iterable[Sequence[int]]:
         due &= ~Q(**owed) | Q(last_error="")
     pushed = Account.objects.of_shard(shard).filter(provider=Account.Provider.PUSH)
     ids = set(pushed.deployed().filter(due).values_list("pk", flat=True))
-    ids |= relay.owing(pushed, [b for b in this.brokers if b.name not in this.away_for_events])
     yield from _some_at_once(sorted(ids))
 
 
