@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,10 +15,9 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402
-from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
 from django.http.request import validate_host  # noqa: E402
 
+from accounts.api import shortcut  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 PORTS = {"http": 80, "https": 443}
@@ -64,22 +62,6 @@ def _place(url: SplitResult) -> tuple[str | None, int | None]:
     return url.hostname, url.port or PORTS.get(url.scheme)
 
 
-class WithoutMiddleware(ASGIHandler):
-    """
-    Django, straight to the view.
-
-    A push needs no session, language, cookie or page, and each middleware that is not asynchronous
-    costs every request two changes of thread: most of what a push cost at all.
-    """
-
-    def load_middleware(self, is_async: bool = True) -> None:  # noqa: FBT001, FBT002  Django's
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        respond = self._get_response_async  # type: ignore[attr-defined]  # its stubs leave it out
-        self._middleware_chain = convert_exception_to_response(respond)
-
-
 class Bounded:
     """
     Ends a request whose body no call would take, while it comes in.
@@ -110,12 +92,8 @@ class Bounded:
             await send({"type": "http.response.body", "body": b'{"error":"The body is too long."}'})
 
 
-pushes = WithoutMiddleware()
-is_push = re.compile(r"/api/v1/accounts/(?:states|[0-9a-fA-F-]{36}/state)").fullmatch
-
-
 async def web(scope: Any, receive: Any, send: Any) -> None:
-    await (pushes if is_push(scope["path"]) else http)(scope, receive, send)
+    await (shortcut.answer if shortcut.is_push(scope["path"]) else http)(scope, receive, send)
 
 
 application = ProtocolTypeRouter(

@@ -34,6 +34,8 @@ MOST_WAITING = 5_000
 # An account that a visit holds is tried again; after a while the next tick does it.
 RETRY_S = 0.02
 PATIENCE_S = 2.0
+# Sending ten accounts' events costs little more than sending one's.
+GATHER_S = 0.1
 # A process that ends waits so long for what it is publishing: else nobody knew what was sent.
 GOODBYE_S = 5.0
 # The database is away, or chose us as the one to wait: trying each push alone would not help.
@@ -143,13 +145,16 @@ class Express:
     Args:
         publish: Publishes these accounts and returns those that somebody else is publishing.
         then: Called with those that were published.
+        gather_s: So long others may join before they are published together.
     """
 
     def __init__(
         self,
         publish: Callable[[Sequence[int]], set[int]],
         then: Callable[[Sequence[int]], None] = lambda _: None,
+        gather_s: float = 0.0,
     ) -> None:
+        self._gather_s = gather_s
         self._publish = publish
         self._then = then
         self._wanted: dict[int, float] = {}
@@ -176,6 +181,8 @@ class Express:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted or self._closing)
+                if self._gather_s:
+                    self._changed.wait_for(lambda: self._closing, self._gather_s)
                 if self._closing:
                     return
                 wanted, self._wanted = self._wanted, {}
@@ -201,7 +208,7 @@ class Express:
 @cache
 def intake() -> Intake:
     """Return this process's intake; its threads begin with the first push."""
-    events = Express(_told)
+    events = Express(_told, gather_s=GATHER_S)
     express = Express(_published, then=events.wake)
     atexit.register(events.close)
     atexit.register(express.close)

@@ -18,7 +18,8 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -91,7 +92,7 @@ class ShardReport:
 
     `messages` counts by kind what at least one broker confirmed; `events` what all have; `failed`
     the accounts that gave no state or are owed to a broker. `skipped`: another worker is at this
-    shard, or took it over, and nothing was recorded.
+    shard, or took it over, and nothing was recorded. `visited`: the rows that were claimed.
     """
 
     accounts: int = 0
@@ -99,6 +100,7 @@ class ShardReport:
     events: int = 0
     failed: int = 0
     skipped: bool = False
+    visited: AbstractSet[int] = field(default=frozenset(), compare=False)
 
     def __add__(self, other: ShardReport) -> ShardReport:
         return ShardReport(
@@ -187,7 +189,8 @@ def publish_shard(
             if not shards.is_ours(own):
                 break
             report += _visit_claimed(ids, this)
-        report += ShardReport(events=_relay_pushed(pushed, this))
+        sent, _ = _relay_pushed(pushed, this)
+        report += ShardReport(events=sent)
     # After an exception the lease is not given back: what was sent is unknown, and whoever takes
     # the shard over must begin a new epoch.
     took_s = time.monotonic() - this.began
@@ -207,14 +210,14 @@ def publish_pushed(
     """
     this = _round(now, outlets.ours() if brokers is None else brokers, judge=False)
     report = ShardReport()
+    missed: set[int] = set()
     for ids in _some_at_once(account_ids):
-        report += _visit_claimed(ids, this)
-    return report, set(
-        Account.objects.deployed()
-        .filter(pk__in=account_ids, structure_number__gt=F("sent_structure_number"))
-        .exclude(claim="")
-        .values_list("pk", flat=True)
-    )
+        visited = _visit_claimed(ids, this)
+        report += visited
+        missed |= set(ids) - visited.visited
+    # Whoever held one of them may have read it before this change, and be done by now.
+    due = Account.objects.deployed().filter(structure_number__gt=F("sent_structure_number"))
+    return report, set(due.filter(pk__in=missed).values_list("pk", flat=True))
 
 
 def relay_pushed(
@@ -223,8 +226,7 @@ def relay_pushed(
     """Send the events of these accounts; return how many, and the accounts that another holds."""
     this = _round(now, outlets.ours() if brokers is None else brokers, judge=False)
     accounts = Account.objects.filter(pk__in=account_ids)
-    sent = _relay_pushed(accounts, this)
-    return sent, set(accounts.exclude(claim="").values_list("pk", flat=True))
+    return _relay_pushed(accounts, this)
 
 
 def _round(now: datetime, brokers: Sequence[Outlet], *, judge: bool = True) -> _Round:
@@ -294,20 +296,22 @@ def _visit_claimed(account_ids: Sequence[int], this: _Round) -> ShardReport:
     _publish_all(visits, this)
     _record_claimed(visits)
     rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
-    return _report(visits, 0, this.now)
+    return replace(_report(visits, 0, this.now), visited={account.pk for account in claimed})
 
 
-def _relay_pushed(accounts: QuerySet[Account], this: _Round) -> int:
-    """Send what these accounts owe, as far as nobody else is at them."""
+def _relay_pushed(accounts: QuerySet[Account], this: _Round) -> tuple[int, set[int]]:
+    """Send what these accounts owe; return how many, and the accounts that somebody else is at."""
     up = [broker for broker in this.brokers if broker.name not in this.away_for_events]
     sent = 0
+    missed: set[int] = set()
     for ids in _some_at_once(sorted(relay.owing(accounts, up))):
         claim = uuid.uuid4().hex
         wanted = Account.objects.filter(pk__in=ids)
-        if _claim(wanted, claim):
-            sent += _relay(wanted.filter(claim=claim), this)
-            rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
-    return sent
+        if _claim(wanted, claim) < len(ids):
+            missed |= set(wanted.exclude(claim=claim).values_list("pk", flat=True))
+        sent += _relay(wanted.filter(claim=claim), this)
+        rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
+    return sent, missed
 
 
 def _claim(wanted: QuerySet[Account], claim: str) -> int:

@@ -451,3 +451,24 @@ def test_a_lost_link_is_not_forgotten_by_a_visit_that_was_under_way(account, sec
         run(second, nats)
     assert nats.consumer.messages[before]["type"] == "account"
     assert len(nats.consumer.messages[before]["positions"]) == 1
+
+
+def test_a_change_that_another_visit_read_too_early_is_still_wanted(
+    account, secret, nats, monkeypatch
+):
+    take(secret, account, state())
+    Account.objects.update(claim="other", claimed_until=timezone.now() + timedelta(seconds=60))
+    claim = visit._claim
+
+    def and_then_the_other_is_done(wanted, own):
+        count = claim(wanted, own)
+        Account.objects.filter(claim="other").update(claim="", claimed_until=None)
+        return count
+
+    monkeypatch.setattr(visit, "_claim", and_then_the_other_is_done)
+
+    _, busy = services.publish_pushed(account_ids=[account.pk], now=NOW, brokers=[nats])
+    assert busy == {account.pk}
+    _, busy = services.publish_pushed(account_ids=[account.pk], now=NOW, brokers=[nats])
+    assert busy == set()
+    assert [m["type"] for m in nats.consumer.messages] == ["account"]

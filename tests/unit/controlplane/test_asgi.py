@@ -8,7 +8,10 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.urls import reverse
 
-from controlplane.asgi import MOST_BODY_BYTES, application, is_push
+from accounts.api import ingest
+from accounts.api.shortcut import is_push
+from accounts.core import mt5
+from controlplane.asgi import MOST_BODY_BYTES, application
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ async def test_any_other_call_is_answered_by_all_of_django():
     assert b"X-Frame-Options" in dict(response["headers"])
 
 
-@pytest.mark.parametrize("path", [reverse("account-states"), reverse("accounts-import"), "/nope"])
+@pytest.mark.parametrize("path", [reverse("accounts-import"), "/nope"])
 async def test_a_body_without_an_end_is_not_kept(path):
     communicator = ApplicationCommunicator(application, scope_of("POST", path))
     body = bytes(1024 * 1024)
@@ -55,6 +58,44 @@ async def test_a_body_without_an_end_is_not_kept(path):
     assert response["status"] == 413
     assert (await communicator.receive_output(5))["body"] == b'{"error":"The body is too long."}'
     await communicator.wait()
+
+
+async def test_a_push_without_an_end_is_answered_before_it_comes():
+    headers = [(b"authorization", b"Bearer tpa_x"), (b"content-type", b"application/json")]
+    scope = scope_of("POST", reverse("account-states")) | {"headers": headers}
+    communicator = ApplicationCommunicator(application, scope)
+    for _ in range(3):
+        await communicator.send_input(
+            {"type": "http.request", "body": bytes(mt5.MOST_BYTES // 2), "more_body": True}
+        )
+
+    response = await communicator.receive_output(5)
+
+    assert response["status"] == 413
+    assert (b"connection", b"close") in response["headers"]
+    await communicator.receive_output(5)
+    await communicator.wait()
+
+
+async def test_a_terminal_that_has_gone_is_not_answered():
+    communicator = ApplicationCommunicator(application, scope_of("POST", reverse("account-states")))
+    await communicator.send_input({"type": "http.request", "body": b"{", "more_body": True})
+    await communicator.send_input({"type": "http.disconnect"})
+
+    await communicator.wait()
+    assert await communicator.receive_nothing()
+
+
+async def test_a_bug_in_the_view_is_an_answer_of_its_own(monkeypatch, caplog):
+    async def broken(request):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ingest, "states", broken)
+
+    response = await asked("POST", reverse("account-states"))
+
+    assert response["status"] == 500
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def asked(method, path):
