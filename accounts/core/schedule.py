@@ -82,7 +82,7 @@ def plan(  # noqa: PLR0913  each is a different thing, and three are keywords
     update_at, positions_at, orders_at = turns.update_at, turns.positions_at, turns.orders_at
     if _come(update_at, now, rasters.update) and diff.changed(held, state):
         kinds.append("update")
-        update_at = rasters.update.following(now)
+        update_at = rasters.update.following(_served(update_at, now))
     if diff.positions_changed(held, state) or (
         state.positions and _come(positions_at, now, rasters.positions)
     ):
@@ -130,9 +130,9 @@ class _Raster(Struct, frozen=True):
         """
         return self.after(now + timedelta(seconds=self._slack_s))
 
-    def following(self, now: datetime) -> datetime:
+    def following(self, moment: datetime) -> datetime:
         """Return the next moment that is one interval away, less the second of a tick."""
-        return self.after(now + timedelta(seconds=self.interval_s - self._slack_s))
+        return self.after(moment + timedelta(seconds=self.interval_s - self._slack_s))
 
     @property
     def _slack_s(self) -> float:
@@ -156,6 +156,16 @@ def _rasters(intervals: Intervals, key: str) -> _Rasters:
         _Raster(intervals.positions_s, (own_s + 2) % intervals.positions_s),
         _Raster(intervals.orders_s, (own_s + 4) % intervals.orders_s),
     )
+
+
+def _served(turn: datetime | None, now: datetime) -> datetime:
+    """
+    Return the moment from which the next turn counts.
+
+    That is the turn itself, when this tick is the one after it or nearly so: counted from the tick,
+    a late one would cost the next turn. After a quiet time it is now.
+    """
+    return now if turn is None or (now - turn).total_seconds() > 2 * _TICK_S else turn
 
 
 def _after_snapshot(turns: Turns, now: datetime, rasters: _Rasters) -> Turns:
