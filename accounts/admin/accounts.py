@@ -193,8 +193,8 @@ class AccountAdmin(Choosing, Importing, TokenIssuer, admin.ModelAdmin[Account]):
                 detail=", ".join(typed) if change else "",
             )
         self._save_password(request, obj, form)
-        if change and {*INTERVALS, "group"} & set(columns):
-            # Else the old interval would first run its course.
+        if change and {*INTERVALS, "group", "provider", "source"} & set(columns):
+            # Else the old interval would first run its course, or two would write its messages.
             services.request_snapshots(accounts=Account.objects.filter(pk=obj.pk))
         if not change:
             self.message_user(

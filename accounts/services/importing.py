@@ -33,7 +33,7 @@ PLAIN = (
     "account_s", "update_s", "positions_s", "orders_s",
 )  # fmt: skip
 # With another of these an account begins anew, or the old interval would first run its course.
-PACE = {"group", "account_s", "update_s", "positions_s", "orders_s"}
+PACE = {"provider", "source", "group", "account_s", "update_s", "positions_s", "orders_s"}
 
 
 @dataclass(frozen=True)

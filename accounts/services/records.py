@@ -67,7 +67,8 @@ def edit_account(  # noqa: PLR0913  what is None stays as it is
     """
     Return the account as it is then. An empty group means none, an empty password forgets it.
 
-    With another interval the account begins anew, or the old one would first run its course.
+    With another interval the account begins anew, or the old one would first run its course; with
+    another provider too, because another process may write its messages then.
 
     Raises:
         ValidationError: A value cannot be.
@@ -75,7 +76,7 @@ def edit_account(  # noqa: PLR0913  what is None stays as it is
     """
     with transaction.atomic():
         account = Account.objects.select_for_update(of=("self",)).get(pk=account.pk)
-        before = account.intervals()
+        before = _pace(account)
         changed = _assigned(account, values)
         if group is not None and group != (account.group.name if account.group else ""):
             account.group = _group(group)
@@ -92,9 +93,13 @@ def edit_account(  # noqa: PLR0913  what is None stays as it is
             changed.append("tags")
         if changed:
             audit.note(actor=actor, action="edit", account=account, detail=_named(changed))
-        if account.intervals() != before:
+        if _pace(account) != before:
             roster.request_snapshots(accounts=Account.objects.filter(pk=account.pk))
     return account
+
+
+def _pace(account: Account) -> tuple[object, ...]:
+    return account.intervals(), account.provider, account.source
 
 
 def delete_account(*, account: Account, actor: str) -> None:

@@ -370,14 +370,14 @@ class NoInputIsAFailure(TestCase):
         self.account = Account.objects.create(server="S", login=1)
         self.api = Api(self.client)
 
-    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=75, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(READ), st.dictionaries(FILTERS, TEXT | NUMBERS.map(str)), NUMBERS)
     def test_reading(self, path, query, number):
         answer = self.api.get(path.format(id=self.account.uuid, n=number), **query)
 
         assert answer.status_code in (200, 400, 404), answer.content
 
-    @settings(max_examples=300, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(WRITTEN), st.dictionaries(FIELDS, ANY) | ANY, NUMBERS)
     def test_writing(self, call, body, number):
         method, path = call

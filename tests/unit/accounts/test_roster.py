@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import services
 from accounts.models import Account
+from accounts.services import records
 
 pytestmark = pytest.mark.django_db
 
@@ -62,3 +63,12 @@ def test_the_database_refuses_an_account_that_cannot_be(values):
     with pytest.raises(IntegrityError), transaction.atomic():
         Account.objects.create(**values)
     Account.objects.create(server="S2", login=1)
+
+
+def test_an_account_that_gets_another_provider_begins_anew():
+    account = Account.objects.create(server="S", login=1, lifecycle="DEPLOYED")
+
+    records.edit_account(account=account, values={"label": "Main"}, actor="boss")
+    assert Account.objects.get().epoch == 0
+    records.edit_account(account=account, values={"provider": "push"}, actor="boss")
+    assert Account.objects.get().epoch == 1

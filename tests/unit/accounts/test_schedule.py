@@ -225,5 +225,5 @@ def test_ticks_that_come_a_little_early_or_late_cost_hardly_a_turn():
             held = diff.applied(held, seen, due.kinds) if due.kinds else held
             sent += "update" in due.kinds
 
-    # The first comes an interval late. Counted from the tick, not from the turn, it would be 97.8 %.
+    # The first comes late. Counted from the tick, not from the turn, it would be 97.8 %.
     assert sent / 40 / (300 / 3) > 0.985
