@@ -29,12 +29,14 @@ def main() -> None:
         "--every", type=float, default=Plan.every_s, help="seconds between an account's pushes"
     )
     parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--postgres", action="store_true", help="instead of SQLite")
     options = parser.parse_args()
     plan = Plan(
         accounts=options.accounts,
         seconds=options.seconds,
         every_s=options.every,
         seed=options.seed,
+        postgres=options.postgres,
     )
     try:
         figures = run(plan)
@@ -46,6 +48,7 @@ def main() -> None:
                 "bench": "accounts-rebuild",
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+                "database": "PostgreSQL" if plan.postgres else "SQLite",
                 "pushed_every_s": plan.every_s,
                 **figures,
             }

@@ -19,6 +19,7 @@ from typing import Any
 from tests.rebuild.pushing import Pushed, Sent, Source
 from tests.rebuild.reader import Arrival, Reader
 from tests.rebuild.source import terminals
+from tests.servers.postgres import PostgresServer
 from tests.servers.process import go_on, wait_until
 from tests.servers.rabbitmq import RabbitServer
 from tests.servers.standalone import Tickplane
@@ -66,6 +67,8 @@ class Plan:
     # Instead of the contract's interval, to hear of the last prices sooner.
     orders_s: int | None = None
     seed: int = 1
+    # Instead of SQLite.
+    postgres: bool = False
 
 
 def run(plan: Plan) -> dict[str, Any]:
@@ -76,15 +79,20 @@ def run(plan: Plan) -> dict[str, Any]:
         TimeoutError: The consumer did not hold what it should in time; the text says what differs.
     """
     with tempfile.TemporaryDirectory() as name:
-        folders = Path(name) / "rabbitmq", Path(name) / "tickplane"
+        folders = Path(name) / "rabbitmq", Path(name) / "tickplane", Path(name) / "postgres"
         for folder in folders:
             folder.mkdir()
         broker = RabbitServer(folders[0])
         broker.start()
+        database = PostgresServer(folders[2])
+        environment = {"RABBITMQ_URL": broker.url}
+        if plan.postgres:
+            database.start()
+            environment["DATABASE_URL"] = database.new_database()
         system = Tickplane(
             folders[1],
             "--no-demo",
-            RABBITMQ_URL=broker.url,
+            **environment,
             TICKPLANE_PUBLISH_LOG_LEVEL="WARNING",
         )
         try:
@@ -93,6 +101,8 @@ def run(plan: Plan) -> dict[str, Any]:
         finally:
             system.stop()
             broker.stop()
+            if plan.postgres:
+                database.stop()
 
 
 def _journey(plan: Plan, broker: RabbitServer, system: Tickplane) -> dict[str, Any]:
