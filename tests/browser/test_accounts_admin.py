@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from playwright.sync_api import expect
@@ -18,6 +20,24 @@ PAGES = (
     "accounttoken/", "accountevent/", "deadletter/", "outletstatus/", "shardlease/", "auditentry/",
 )  # fmt: skip
 DEMO_ACCOUNTS = 20
+
+
+FORGET = """
+from accounts.models import Account
+Account.objects.filter(is_demo=False).delete()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays(tickplane):
+    """The dashboard's tests, on the same system, know the demo's accounts only."""
+    yield
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "--verbosity=0", "-c", FORGET],
+        cwd=tickplane.cwd,
+        env=tickplane.environment(),
+        check=True,
+    )
 
 
 def offer(page, text):
