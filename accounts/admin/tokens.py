@@ -70,7 +70,8 @@ class TokenIssuer(admin.ModelAdmin[Any]):
         if request.method == "POST" and form.is_valid():
             # Answered at once and not by way of another address: the secret is kept nowhere.
             _token, context["secret"] = tokens.create(
-                **{str(self.opts.model_name).removeprefix("account") or "account": owner},
+                account=owner if isinstance(owner, Account) else None,
+                group=owner if isinstance(owner, AccountGroup) else None,
                 name=form.cleaned_data["name"],
                 actor=shown.actor(request),
             )

@@ -38,7 +38,7 @@ CONFLICT = OpenApiResponse(
     description="What is asked for does not go with what is there.",
     examples=[
         OpenApiExample(
-            "Conflict", {"error": "Broker-Live/261632689 is DEPLOYED; undeploy it first"}
+            "Conflict", {"error": "Broker-Live/261632689: it is DEPLOYED; undeploy it first"}
         )
     ],
 )

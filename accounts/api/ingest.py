@@ -20,10 +20,10 @@ from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts import services
 from accounts.core import mt5
 from accounts.core.errors import BadState
 from accounts.core.mt5 import Push
+from accounts.services import intake
 from accounts.services.ingest import Answer, Delivery, Refused
 
 logger = logging.getLogger(__name__)
@@ -106,9 +106,9 @@ async def states(request: HttpRequest) -> HttpResponse:
 
 async def _answers(deliveries: Sequence[Delivery]) -> list[Answer]:
     try:
-        future = services.intake().submit(deliveries)
+        future = intake.ours().submit(deliveries)
         return await asyncio.wait_for(asyncio.wrap_future(future), WAIT_S)
-    except services.Full:
+    except intake.Full:
         raise CannotTake(HTTPStatus.SERVICE_UNAVAILABLE, "too many pushes are waiting") from None
     except TimeoutError:
         raise CannotTake(HTTPStatus.SERVICE_UNAVAILABLE, "the database is too slow") from None

@@ -6,7 +6,6 @@ The way into accounts: declare and deploy them, and publish them shard by shard.
 
 from __future__ import annotations
 
-from accounts.services.intake import Full, intake
 from accounts.services.lifecycle import deploy, finish_undeploying, redeploy, undeploy
 from accounts.services.publisher import part
 from accounts.services.publisher import run as run_publisher
@@ -15,12 +14,10 @@ from accounts.services.shards import tick
 from accounts.services.visit import ShardReport, publish_pushed, publish_shard, relay_pushed
 
 __all__ = [
-    "Full",
     "ShardReport",
     "declare_demo_accounts",
     "deploy",
     "finish_undeploying",
-    "intake",
     "part",
     "publish_pushed",
     "publish_shard",

@@ -206,7 +206,7 @@ class Express:
 
 
 @cache
-def intake() -> Intake:
+def ours() -> Intake:
     """Return this process's intake; its threads begin with the first push."""
     events = Express(_told, gather_s=GATHER_S)
     express = Express(_published, then=events.wake)

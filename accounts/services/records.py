@@ -16,7 +16,6 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from accounts.core.errors import Conflict
-from accounts.core.lifecycle import DELETABLE
 from accounts.core.schedule import Intervals
 from accounts.models import Account, AccountGroup, Rule, Tag
 from accounts.services import audit, roster, rules, vault
@@ -109,15 +108,9 @@ def delete_account(*, account: Account, actor: str) -> None:
     Raises:
         Conflict: It is published, or about to be, or still owes something.
     """
-    with transaction.atomic():
-        account = Account.objects.select_for_update(of=("self",)).get(pk=account.pk)
-        if account.lifecycle not in DELETABLE:
-            raise Conflict(
-                _("%(account)s is %(lifecycle)s; undeploy it first")
-                % {"account": account, "lifecycle": account.lifecycle}
-            )
-        audit.note(actor=actor, action="delete", account=account, before=account.lifecycle)
-        account.delete()
+    moves = roster.delete(accounts=Account.objects.filter(pk=account.pk), actor=actor)
+    for refusal in moves.refused:
+        raise Conflict(f"{refusal.account}: {refusal.reason}")
 
 
 def create(*, record: AnyRecord, actor: str) -> AnyRecord:

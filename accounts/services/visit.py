@@ -1,14 +1,10 @@
 """
-One visit: work out what is due, publish, record what was confirmed.
+One visit: read accounts, send what is due, record what was confirmed.
 
 A shard is visited every second by whoever holds its lease; accounts whose terminals push are also
 visited by the process that took the push in, the moment something structural changed. So that an
 account's messages have one writer at a time, such accounts are claimed, a few at a time; the others
 are written by the lease's owner alone.
-
-Every broker that can be reached gets the same messages, so that all consumers hold the same and one
-difference serves them all. A broker that is away, or did not confirm, owes its consumers a snapshot
-of each account concerned; when it is back, the snapshot goes to everybody, spread over ten seconds.
 """
 
 from __future__ import annotations
@@ -26,12 +22,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from accounts.core import diff, schedule
-from accounts.core.errors import AccountsError, BadState, PublishError
+from accounts.core.errors import AccountsError
 from accounts.core.lifecycle import Lifecycle, Step
-from accounts.core.messages import Message, message
-from accounts.core.schedule import Plan, Turns
-from accounts.core.state import AccountState, restored, stored
 from accounts.models import Account
 from accounts.publish.outlet import Outlet
 from accounts.services import (
@@ -42,41 +34,27 @@ from accounts.services import (
     providers,
     relay,
     rows,
+    sending,
     shards,
     watch,
 )  # fmt: skip
-from accounts.services.observe import Observation
 from accounts.services.outlets import OWED
+from accounts.services.sending import Round, Visit
 from accounts.services.shards import Lease
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
-# How long a visit waits for one broker's confirms.
-PUBLISH_S = 2.0
 # So many pushed accounts are claimed at once: whoever wants one of them waits for so many.
 CLAIMED_AT_ONCE = 50
 # More than publishing them can take.
 CLAIM = timedelta(seconds=10)
-# After an outage the snapshots of a shard come one after another within this time.
-SPREAD_S = 10.0
-# A broker that refuses an account's snapshot is asked again after 1, 2, 4 … seconds.
-LONGEST_REFUSAL_S = 30.0
 # A row says at least so often that its provider was heard, whether or not anything was sent.
 FRESH = timedelta(seconds=5)
-# Nothing was ever pushed: the first push makes it due.
-UNHEARD = timedelta(seconds=30)
 # No two clocks of an installation differ by so much.
 AHEAD = timedelta(seconds=10)
 ERROR_LENGTH = 200
 
-# What publishing records. The columns of `observe` are written by whoever observed.
-PUBLISHED = (
-    "epoch", "seq", "published", "sent_structure_number", "snapshot_at", "refusals",
-    "nats_snapshot_required", "rabbitmq_snapshot_required",
-    "next_account_at", "next_update_at", "next_positions_at", "next_orders_at",
-    "last_published_at", "last_error",
-)  # fmt: skip
 # An ingest that came in between has seen something newer: then the account is due at once.
 # The second branch is never taken: it tells PostgreSQL the type where the first gives NULL.
 _DUE = {
@@ -110,54 +88,6 @@ class ShardReport:
             self.failed + other.failed,
             self.skipped or other.skipped,
         )
-
-
-@dataclass
-class _Visit:
-    """One account on the way from its state to its record. `errors` are by broker."""
-
-    account: Account
-    came_with_epoch: int
-    state: AccountState | None = None
-    held: AccountState | None = None
-    now_held: AccountState | None = None
-    seen: Observation | None = None
-    plan: Plan = Plan((), Turns())  # noqa: RUF009  frozen
-    messages: list[Message] = field(default_factory=list)
-    errors: dict[str, str] = field(default_factory=dict)
-    delivered_at: datetime | None = None
-    worth_recording: bool = False
-    waits_until: datetime | None = None
-
-
-@dataclass
-class _Round:
-    """
-    What holds for all accounts of one round: the moment, and the brokers as they are now.
-
-    A broker that turns out to answer nothing becomes `deaf` and joins those `away`: the accounts
-    that follow need not wait for it, too. Events have a way of their own.
-    """
-
-    now: datetime
-    brokers: Sequence[Outlet]
-    away: dict[str, str]
-    back_at: dict[str, datetime]
-    judges: bool
-    began: float = field(default_factory=time.monotonic)
-    away_for_events: dict[str, str] = field(init=False)
-    deaf: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.away_for_events = dict(self.away)
-
-    @property
-    def up(self) -> list[Outlet]:
-        return [broker for broker in self.brokers if broker.name not in self.away]
-
-    def moment(self) -> datetime:
-        """Return the present, counted from `now`."""
-        return self.now + timedelta(seconds=time.monotonic() - self.began)
 
 
 def publish_shard(
@@ -229,13 +159,13 @@ def relay_pushed(
     return _relay_pushed(accounts, this)
 
 
-def _round(now: datetime, brokers: Sequence[Outlet], *, judge: bool = True) -> _Round:
+def _round(now: datetime, brokers: Sequence[Outlet], *, judge: bool = True) -> Round:
     away = outlets.away(brokers)
     outlets.NOTES.note(brokers, away, now=now, judge=judge)
-    return _Round(now, brokers, away, outlets.back_at(brokers), judge)
+    return Round(now, brokers, away, outlets.back_at(brokers), judge)
 
 
-def _note_lost_links(lease: Lease, this: _Round) -> None:
+def _note_lost_links(lease: Lease, this: Round) -> None:
     """
     Let every account begin anew whose confirmed messages a broker may have lost.
 
@@ -258,7 +188,7 @@ def _note_lost_links(lease: Lease, this: _Round) -> None:
             rows.update(accounts.filter(**{OWED[broker.name]: True}), due_at=None)
 
 
-def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
+def _visit_asked(lease: Lease, this: Round) -> ShardReport:
     """Visit the accounts whose providers are asked; the lease alone protects them."""
     accounts = (
         Account.objects.deployed()
@@ -268,13 +198,13 @@ def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
     )
     if lease.taken_over and not _begin_anew(lease, accounts):
         return ShardReport(skipped=True)
-    visits = [_Visit(account, account.epoch) for account in accounts]
+    visits = [Visit(account, account.epoch) for account in accounts]
     for visit in visits:
         _ask(visit, this.now)
     if not _keep_observations(lease, visits):
         logger.warning("shard %d: another worker took over, nothing recorded", lease.shard)
         return ShardReport(skipped=True)
-    _publish_all(visits, this)
+    sending.send(visits, this)
     if not _record_asked(lease, visits):
         logger.warning("shard %d: another worker took over, nothing recorded", lease.shard)
         return ShardReport(skipped=True)
@@ -282,24 +212,24 @@ def _visit_asked(lease: Lease, this: _Round) -> ShardReport:
     return _report(visits, _relay(asked, this), this.now)
 
 
-def _visit_claimed(account_ids: Sequence[int], this: _Round) -> ShardReport:
+def _visit_claimed(account_ids: Sequence[int], this: Round) -> ShardReport:
     """Visit those of these pushed accounts that nobody else visits now."""
     claim = uuid.uuid4().hex
     wanted = Account.objects.filter(pk__in=account_ids)
     if not _claim(wanted, claim):
         return ShardReport()
     claimed = list(wanted.filter(claim=claim).select_related("group").order_by("id"))
-    visits = [_Visit(account, account.epoch) for account in claimed if account.deployed]
+    visits = [Visit(account, account.epoch) for account in claimed if account.deployed]
     for visit in visits:
         visit.state = observe.held(visit.account)
         visit.worth_recording = True
-    _publish_all(visits, this)
+    sending.send(visits, this)
     _record_claimed(visits)
     rows.update(wanted.filter(claim=claim), claim="", claimed_until=None)
     return replace(_report(visits, 0, this.now), visited={account.pk for account in claimed})
 
 
-def _relay_pushed(accounts: QuerySet[Account], this: _Round) -> tuple[int, set[int]]:
+def _relay_pushed(accounts: QuerySet[Account], this: Round) -> tuple[int, set[int]]:
     """Send what these accounts owe; return how many, and the accounts that somebody else is at."""
     up = [broker for broker in this.brokers if broker.name not in this.away_for_events]
     sent = 0
@@ -324,7 +254,7 @@ def _claim(wanted: QuerySet[Account], claim: str) -> int:
         return wanted.filter(claim="").update(claim=claim, claimed_until=Now() + CLAIM)
 
 
-def _pushed_and_due(shard: int, this: _Round) -> Iterable[Sequence[int]]:
+def _pushed_and_due(shard: int, this: Round) -> Iterable[Sequence[int]]:
     due = Q(due_at__isnull=True) | Q(due_at__lte=this.now)
     due |= Q(structure_number__gt=F("sent_structure_number"))
     # The clock was put back, and what it said before would hold the account up.
@@ -343,7 +273,7 @@ def _some_at_once(ids: Sequence[int]) -> Iterable[Sequence[int]]:
         yield ids[first : first + CLAIMED_AT_ONCE]
 
 
-def _relay(accounts: QuerySet[Account], this: _Round) -> int:
+def _relay(accounts: QuerySet[Account], this: Round) -> int:
     return relay.relay(accounts, this.brokers, away=this.away_for_events, now=this.now)
 
 
@@ -359,7 +289,7 @@ def _begin_anew(lease: Lease, accounts: QuerySet[Account]) -> bool:
     return True
 
 
-def _ask(visit: _Visit, now: datetime) -> None:
+def _ask(visit: Visit, now: datetime) -> None:
     account = visit.account
     try:
         heard = providers.ask(account, now)
@@ -378,13 +308,13 @@ def _ask(visit: _Visit, now: datetime) -> None:
         visit.worth_recording |= visit.seen.worth_recording
 
 
-def _note_no_state(visit: _Visit, reason: str, now: datetime) -> None:
+def _note_no_state(visit: Visit, reason: str, now: datetime) -> None:
     visit.seen = watch.lost(visit.account, reason=reason, at=now)
     visit.account.last_error = reason[:ERROR_LENGTH]
     visit.worth_recording = True
 
 
-def _keep_observations(lease: Lease, visits: Iterable[_Visit]) -> bool:
+def _keep_observations(lease: Lease, visits: Iterable[Visit]) -> bool:
     """
     Write what happened before anybody is told; return whether the shard is still ours.
 
@@ -411,177 +341,7 @@ def _keep_observations(lease: Lease, visits: Iterable[_Visit]) -> bool:
     return True
 
 
-def _publish_all(visits: Sequence[_Visit], this: _Round) -> None:
-    up = this.up
-    for visit in visits:
-        _prepare(visit, up, this)
-    for broker in up:
-        _publish(broker, visits, this)
-    for visit in visits:
-        _settle(visit, this)
-
-
-def _prepare(visit: _Visit, up: Sequence[Outlet], this: _Round) -> None:
-    """Decide what is due and, when somebody will take it, write the messages."""
-    account = visit.account
-    if visit.state is None:
-        return
-    owed = [broker for broker in up if getattr(account, OWED[broker.name])]
-    visit.held = visit.now_held = _published(account)
-    if owed and (at := _snapshot_at(visit, owed, this)) > this.now:
-        visit.plan, visit.waits_until = Plan((), account.turns()), at
-        return
-    visit.plan = schedule.plan(
-        visit.state,
-        None if owed else visit.held,
-        account.turns(),
-        now=this.now,
-        intervals=account.intervals(),
-        key=str(account.uuid),
-    )
-    if not up:
-        return
-    sender = account.sender()
-    at = account.last_state_at or this.now
-    for kind in visit.plan.kinds:
-        account.seq += 1
-        visit.messages.append(
-            message(kind, sender, visit.state, visit.held, seq=account.seq, at=at)
-        )
-
-
-def _is_urgent(visit: _Visit) -> bool:
-    """Return whether consumers must learn of it at once, whatever else is planned."""
-    if visit.account.last_published_at is None or visit.account.lifecycle == Lifecycle.DEPLOYING:
-        return True
-    if visit.held is None or visit.state is None:
-        return False
-    return diff.positions_changed(visit.held, visit.state) or diff.orders_changed(
-        visit.held, visit.state
-    )
-
-
-def _snapshot_at(visit: _Visit, owed: Iterable[Outlet], this: _Round) -> datetime:
-    """Return when the account may have the snapshot that it is owed."""
-    account = visit.account
-    at = account.snapshot_at or this.now
-    if _is_urgent(visit):
-        return at
-    back = [this.back_at[broker.name] for broker in owed if broker.name in this.back_at]
-    return max([at, *(moment + _spread(account, moment) for moment in back)])
-
-
-def _spread(account: Account, back_at: datetime) -> timedelta:
-    # Another place in the row each time: with a broker that comes and goes, nobody is always last.
-    return timedelta(seconds=schedule.phase(f"{account.uuid} {back_at}", SPREAD_S))
-
-
-def _published(account: Account) -> AccountState | None:
-    try:
-        return restored(account.published) if account.published else None
-    except BadState as e:
-        logger.warning("%s: its record is unreadable, a snapshot mends it: %s", account, e)
-        return None
-
-
-def _publish(broker: Outlet, visits: Iterable[_Visit], this: _Round) -> None:
-    """Hand all messages to one broker, and note with each account what became of its own."""
-    visits = [visit for visit in visits if visit.messages]
-    if not visits:
-        return
-    messages = [m for visit in visits for m in visit.messages]
-    try:
-        answers = iter(broker.publish(messages, PUBLISH_S))
-    except PublishError as e:
-        logger.warning("%s: nothing confirmed: %s", broker.name, e)
-        this.away[broker.name] = str(e)
-        this.deaf.add(broker.name)
-        answers = iter([str(e)] * len(messages))
-    confirmed_at = this.moment()
-    for visit in visits:
-        failure = next(filter(None, [next(answers) for _ in visit.messages]), "")
-        setattr(visit.account, OWED[broker.name], bool(failure))
-        if failure:
-            visit.errors[broker.name] = failure
-        else:
-            visit.delivered_at = confirmed_at
-
-
-def _settle(visit: _Visit, this: _Round) -> None:
-    account = visit.account
-    if visit.state is None:
-        account.due_at = this.now + UNHEARD
-        return
-    if visit.plan.kinds:
-        for name in this.away:
-            visit.worth_recording |= not getattr(account, OWED[name])
-            setattr(account, OWED[name], True)
-    if visit.delivered_at:
-        visit.now_held = diff.applied(visit.held, visit.state, visit.plan.kinds)
-        account.published = stored(visit.now_held)
-        account.last_published_at = visit.delivered_at
-        turns = visit.plan.turns
-        account.next_account_at, account.next_update_at = turns.account_at, turns.update_at
-        account.next_positions_at, account.next_orders_at = turns.positions_at, turns.orders_at
-    if visit.messages:
-        _note_refusals(visit, this.now)
-    if visit.delivered_at or not visit.plan.kinds:
-        account.sent_structure_number = account.structure_number
-    _note_errors(visit, this)
-    _decide_due(visit, this)
-
-
-def _note_refusals(visit: _Visit, now: datetime) -> None:
-    account = visit.account
-    if not visit.errors:
-        account.refusals, account.snapshot_at = 0, None
-        return
-    account.refusals = min(account.refusals + 1, 30)
-    wait_s = min(LONGEST_REFUSAL_S, 2.0 ** (account.refusals - 1))
-    account.snapshot_at = now + timedelta(seconds=wait_s)
-
-
-def _note_errors(visit: _Visit, this: _Round) -> None:
-    account = visit.account
-    reasons = this.away | visit.errors
-    error = "; ".join(
-        f"{broker.name}: {reason}"
-        for broker in this.brokers
-        if getattr(account, OWED[broker.name]) and (reason := reasons.get(broker.name, ""))
-    )[:ERROR_LENGTH]
-    owes = any(getattr(account, OWED[broker.name]) for broker in this.brokers)
-    if error or not owes:
-        visit.worth_recording |= account.last_error != error
-        account.last_error = error
-
-
-def _decide_due(visit: _Visit, this: _Round) -> None:
-    """Say when the account wants the next visit, for those that are visited only then."""
-    account, state = visit.account, visit.state
-    assert state is not None
-    if visit.messages:
-        visit.worth_recording = True
-    if account.provider != Account.Provider.PUSH:
-        # Asked at every tick.
-        return
-    if visit.waits_until or visit.errors:
-        account.due_at = visit.waits_until or account.snapshot_at
-        return
-    # Nobody says of these that they are back: the next tick has to look.
-    unsaid = this.deaf if this.judges else this.away.keys()
-    owes = any(getattr(account, OWED[name]) for name in unsaid)
-    if owes or (visit.plan.kinds and not visit.delivered_at):
-        account.due_at = None
-        return
-    turns = [account.next_account_at]
-    turns += [account.next_positions_at] if state.positions else []
-    turns += [account.next_orders_at] if state.orders else []
-    if visit.now_held is not None and diff.changed(visit.now_held, state):
-        turns.append(account.next_update_at)
-    account.due_at = min((turn for turn in turns if turn), default=None)
-
-
-def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
+def _record_asked(lease: Lease, visits: Sequence[Visit]) -> bool:
     """
     Write what the visit learnt; return whether the shard was still ours.
 
@@ -594,7 +354,7 @@ def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
             return False
         rows.write(
             [visit.account for visit in worth],
-            (*PUBLISHED, *observe.COLUMNS),
+            (*sending.COLUMNS, *observe.COLUMNS),
             guards={
                 "epoch": [visit.came_with_epoch for visit in worth],
                 "provider": [visit.account.provider for visit in worth],
@@ -603,7 +363,7 @@ def _record_asked(lease: Lease, visits: Sequence[_Visit]) -> bool:
     return True
 
 
-def _is_old(visit: _Visit) -> bool:
+def _is_old(visit: Visit) -> bool:
     """Return whether the row has not said for a while that its provider was heard."""
     heard_at = visit.account.last_state_at
     if visit.seen is None or visit.seen.heard_before_at is None or heard_at is None:
@@ -611,17 +371,17 @@ def _is_old(visit: _Visit) -> bool:
     return heard_at - visit.seen.heard_before_at >= FRESH
 
 
-def _record_claimed(visits: Sequence[_Visit]) -> None:
+def _record_claimed(visits: Sequence[Visit]) -> None:
     rows.write(
         [visit.account for visit in visits],
-        PUBLISHED,
+        sending.COLUMNS,
         guards={"epoch": [visit.came_with_epoch for visit in visits]},
         instead=_DUE,
         extra=[[v.account.last_state_at or v.account.created_at, v.account.due_at] for v in visits],
     )
 
 
-def _report(visits: Sequence[_Visit], events: int, now: datetime) -> ShardReport:
+def _report(visits: Sequence[Visit], events: int, now: datetime) -> ShardReport:
     _answer_operator(visits, now)
     return ShardReport(
         accounts=len(visits),
@@ -631,7 +391,7 @@ def _report(visits: Sequence[_Visit], events: int, now: datetime) -> ShardReport
     )
 
 
-def _answer_operator(visits: Iterable[_Visit], now: datetime) -> None:
+def _answer_operator(visits: Iterable[Visit], now: datetime) -> None:
     """Say of accounts that were to be deployed whether they are; alike ones together."""
     answers: dict[tuple[Step, str, int], list[int]] = {}
     for visit in visits:
@@ -652,7 +412,7 @@ def _answer_operator(visits: Iterable[_Visit], now: datetime) -> None:
         )
 
 
-def _answer(visit: _Visit) -> tuple[Step | None, str]:
+def _answer(visit: Visit) -> tuple[Step | None, str]:
     account = visit.account
     if visit.delivered_at:
         return Step.DONE, ""

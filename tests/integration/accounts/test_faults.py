@@ -17,8 +17,15 @@ from accounts import services
 from accounts.core import mt5
 from accounts.core.messages import snapshot
 from accounts.core.state import restored
-from accounts.models import Account, AccountEvent, AccountGroup, OutletStatus
-from accounts.services import tokens
+from accounts.models import (
+    Account,
+    AccountEvent,
+    AccountGroup,
+    AuditEntry,
+    DeadLetter,
+    OutletStatus,
+)
+from accounts.services import deadletters, tokens
 from accounts.services.ingest import Delivery, ingest
 from tests.integration.accounts.letters import EVENTS, drained, reachable
 from tests.servers.process import wait_until
@@ -273,4 +280,46 @@ def drained_and_fed(terminals):
     found = drained(terminals.channel)
     for _, payload in found:
         terminals.consumer.feed(payload)
+    return found
+
+
+def test_a_dead_letter_is_kept_and_replayed_under_its_old_id(
+    rabbit, rabbitmq_server, channel, settings
+):
+    settings.RABBITMQ_URL = rabbitmq_server.url
+    terminals = Terminals(rabbit, channel)
+    terminals.push(state())
+    terminals.push(state(positions=(PLAIN,)))
+    terminals.tick()
+    wait_until(lambda: refused(channel, "position.opened"), 10, "a consumer refuses it")
+    terminals.consume()
+    [event] = AccountEvent.objects.filter(kind="position.opened")
+    assert terminals.kinds() == []
+
+    wait_until(lambda: deadletters.collect(now=NOW), 10, "it is collected")
+
+    letter = DeadLetter.objects.get()
+    assert (letter.account, letter.kind) == (terminals.accounts[0], "position.opened")
+    assert (letter.number, letter.message_id) == (event.number, str(event.message_id))
+    assert deadletters.collect(now=NOW) == 0
+
+    sent = deadletters.replay(queryset=DeadLetter.objects.all(), actor="boss", broker=rabbit)
+
+    assert sent == 1
+    terminals.consume()
+    assert terminals.events[-1] == (str(event.message_id), json.loads(event.payload))
+    assert DeadLetter.objects.get().replayed_at
+    assert AuditEntry.objects.get(action="replay").actor == "boss"
+
+
+def refused(channel, kind):
+    """Refuse the event for good when it is next in the queue; leave another to itself."""
+    method, _, payload = channel.basic_get(EVENTS)
+    if method is None:
+        return False
+    found = json.loads(payload)["kind"] == kind
+    if found:
+        channel.basic_reject(method.delivery_tag, requeue=False)
+    else:
+        channel.basic_ack(method.delivery_tag)
     return found

@@ -205,7 +205,7 @@ def test_an_account_is_deleted_once_it_is_not_deployed(api, account):
     done = api.delete(one(account))
 
     assert refused.status_code == 409
-    assert refused.json() == {"error": "Broker-Live/261632689 is DEPLOYED; undeploy it first"}
+    assert refused.json() == {"error": "Broker-Live/261632689: it is DEPLOYED; undeploy it first"}
     assert (done.status_code, done.content) == (204, b"")
     assert api.get(one(account)).status_code == 404
     assert acts() == [("boss", "delete")]

@@ -10,6 +10,7 @@ import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError
 
 from accounts.core.errors import BadState
+from accounts.services import intake
 from accounts.services.ingest import Answer, Delivery, Refused
 from accounts.services.intake import Express, Intake
 
@@ -155,3 +156,31 @@ def test_a_process_that_ends_finishes_what_it_publishes_and_begins_nothing_more(
     closing.join(WAIT_S)
 
     assert asked == [[1]]
+
+
+def test_what_is_urgent_is_published_and_then_told_without_waiting_for_a_tick(monkeypatch):
+    done = []
+    told = threading.Event()
+
+    def tell(account_ids):
+        done.append(("told", list(account_ids)))
+        told.set()
+        return set()
+
+    def publish(account_ids):
+        done.append(("published", list(account_ids)))
+        return set()
+
+    def take(deliveries):
+        return [Answer("a", key=7, urgent=True), Answer("b", key=8)]
+
+    monkeypatch.setattr(intake, "_told", tell)
+    monkeypatch.setattr(intake, "_published", publish)
+    monkeypatch.setattr(intake, "_taken_in", take)
+
+    # Another one than this process's own.
+    answers = intake.ours.__wrapped__().submit([push(1), push(2)]).result(WAIT_S)
+
+    assert [answer.account_id for answer in answers] == ["a", "b"]
+    assert told.wait(WAIT_S)
+    assert done == [("published", [7]), ("told", [7])]
