@@ -34,7 +34,7 @@ def declare_defaults():
         ("SYSTEM_EVENTS", ["system.>"]),
         ("SERVICE_LOGS", ["service.>"]),
     ):
-        Stream.objects.get_or_create(name=name, defaults={"subjects": subjects})
+        Stream.objects.get_or_create(name=name, defaults={"config": {"subjects": subjects}})
 
 
 def publish(client, body):
@@ -52,7 +52,7 @@ def test_the_declared_streams_are_created_and_left_alone_afterwards(broker):
 
 
 def test_a_stream_that_jetstream_refuses_does_not_stop_the_others(broker):
-    Stream.objects.create(name="OVERLAP", subjects=["market.binance.>"])
+    Stream.objects.create(name="OVERLAP", config={"subjects": ["market.binance.>"]})
 
     kept = services.keep_streams(now=timezone.now())
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,24 +18,11 @@ from streams.models import Stream
 
 @admin.register(Stream)
 class StreamAdmin(admin.ModelAdmin[Stream]):
-    list_display = (
-        "name", "patterns", "message_count", "size", "age_limit", "limit", "storage", "seen_at",
-        "last_error",
-    )  # fmt: skip
+    list_display = ("name", "patterns", "policy", "message_count", "size", "seen_at", "last_error")
     actions = ("keep_now",)
     readonly_fields = ("message_count", "size", "seen_at", "last_error")
     fieldsets = (
-        (None, {"fields": ("name", "subjects")}),
-        (
-            _("Limits"),
-            {
-                "fields": ("retention", "storage", "max_age_s", "max_msgs", "max_bytes"),
-                "description": _(
-                    "Used when the stream is created. One that exists in NATS is never changed: "
-                    "delete it there, and it is created anew as declared here."
-                ),
-            },
-        ),
+        (None, {"fields": ("name", "config", "policy")}),
         (_("Seen in NATS"), {"fields": readonly_fields}),
     )
 
@@ -54,26 +37,6 @@ class StreamAdmin(admin.ModelAdmin[Stream]):
     @admin.display(description=_("size"), ordering="bytes")
     def size(self, stream: Stream) -> str:
         return filesizeformat(stream.bytes)
-
-    @admin.display(description=_("keeps for"), ordering="max_age_s")
-    def age_limit(self, stream: Stream) -> str:
-        if not stream.max_age_s:
-            return gettext("ever")
-        now = timezone.now()
-        return timesince(now - timedelta(seconds=stream.max_age_s), now)
-
-    @admin.display(description=_("keeps at most"), ordering="max_msgs")
-    def limit(self, stream: Stream) -> str:
-        limits = []
-        if stream.max_msgs:
-            limits.append(number_format(stream.max_msgs, force_grouping=True))
-        if stream.max_bytes:
-            limits.append(filesizeformat(stream.max_bytes))
-        return ", ".join(limits) or gettext("everything")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Stream | None = None) -> Any:
-        # Nothing was seen of a stream that is not there yet.
-        return self.fieldsets if obj else self.fieldsets[:-1]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Stream | None = None
