@@ -1,14 +1,20 @@
-"""One way to connect to NATS, so that every process notices a dead link and comes back."""
+"""
+One way to connect to NATS, so that every process notices a dead link and comes back.
+
+A URL may name several servers of a cluster, with commas between. One is enough while it runs: it
+tells of the others, and they are remembered.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from nats.aio.client import Client
 
@@ -23,6 +29,10 @@ PINGS_OUT = 2
 RECONNECT_S = 0.5
 # A server that refuses a password says so in two ways by turns.
 REMEMBERED = 8
+# The clients of a server that is about to end leave it one after the other.
+LEAVE_S = 0.5
+# A password may hold a comma; what follows ours is the next scheme.
+_BETWEEN = re.compile(r",\s*(?=[a-z]+://)")
 
 
 async def connect(
@@ -38,6 +48,8 @@ async def connect(
     Return a connection that comes back by itself for ever.
 
     Args:
+        url: One server, or several of one cluster with commas between. Credentials are those of
+            the first that has any.
         name: Shown by the server's /connz.
         patience_s: How long the first connection may take; None waits for ever.
 
@@ -66,11 +78,11 @@ async def connect(
             said.append(text)
             logger.warning("nats %s: %s", name, text)
 
-    address, credentials = apart(url)
+    addresses, credentials = apart(url)
     try:
         async with asyncio.timeout(patience_s):
             await client.connect(
-                address,
+                addresses,
                 name=name,
                 ping_interval=PING_S,
                 max_outstanding_pings=PINGS_OUT,
@@ -81,6 +93,7 @@ async def connect(
                 disconnected_cb=lost,
                 reconnected_cb=back,
                 error_cb=noted,
+                lame_duck_mode_cb=_Departure(client).announced,
                 **credentials,
                 **options,
             )
@@ -90,17 +103,48 @@ async def connect(
     return client
 
 
-def apart(url: str) -> tuple[str, dict[str, Any]]:
+class _Departure:
     """
-    Return the URL without its credentials, and those as options of the client.
+    Leaves a server that says it is about to end, for another of its cluster.
+
+    Such a server hands its streams over at once, and then ends as soon as its last client has
+    left, or after half a minute or more. One that is alone would only be away earlier.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._leaving: asyncio.Task[None] | None = None
+
+    async def announced(self) -> None:
+        if self._leaving is None or self._leaving.done():
+            # A task: this is the reader's, and must go on reading.
+            self._leaving = asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        if len(self._client.servers) > 1:
+            await asyncio.sleep(random.uniform(0, LEAVE_S))  # noqa: S311
+            await self._client.force_reconnect()
+
+
+def apart(url: str) -> tuple[list[str], dict[str, Any]]:
+    """
+    Return the servers' URLs without credentials, and those as options of the client.
 
     The client would send them with their percent signs: no password with a `@` or `/` would fit.
     """
-    parts = urlsplit(url)
+    bare: list[str] = []
+    credentials: dict[str, Any] = {}
+    for one in _BETWEEN.split(url):
+        parts = urlsplit(one)
+        bare.append(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+        credentials = credentials or _credentials(parts)
+    return bare, credentials
+
+
+def _credentials(parts: SplitResult) -> dict[str, Any]:
     if parts.username is None:
-        return url, {}
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return {}
     user = unquote(parts.username)
     if parts.password is None:
-        return bare, {"token": user}
-    return bare, {"user": user, "password": unquote(parts.password)}
+        return {"token": user}
+    return {"user": user, "password": unquote(parts.password)}
