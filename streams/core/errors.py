@@ -5,6 +5,10 @@ What can go wrong with subjects, streams and the broker.
     * BadSubject        permanent; a subject or pattern breaks the grammar
     * BadDefinition     permanent; a stream cannot be as declared
     * TooLarge          permanent; more bytes than the server takes
+    * PlanChanged       permanent; what was planned is no longer what would be done
+    * Guarded           permanent; a policy forbids it
+    * Unconfirmed       permanent; the name was not typed, or typed wrongly
+    * BadBackup         permanent; a file of a backup is missing, damaged or no backup
     * BrokerError       the broker
         * BrokerAway    not reachable now; trying again helps
         * ApiRefused    JetStream answered with an error
@@ -44,6 +48,34 @@ class TooLarge(StreamsError):
 
     def __init__(self, subject: str, size: int, limit: int) -> None:
         super().__init__(f"{subject}: {size} bytes where the server takes {limit}")
+
+
+class Guarded(StreamsError):
+    """The policy of a stream or consumer forbids what was asked."""
+
+    permanent = True
+
+
+class Unconfirmed(StreamsError):
+    """What was typed to confirm a loss is not the name of what would be lost."""
+
+    permanent = True
+    field: ClassVar[str] = "typed_name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"typed_name: type {name!r} exactly to confirm")
+
+
+class BadBackup(StreamsError):
+    """The file of a backup is missing, damaged, or no backup."""
+
+    permanent = True
+
+
+class PlanChanged(StreamsError):
+    """A plan is no longer what would be done: something changed since it was made."""
+
+    permanent = True
 
 
 class BrokerError(StreamsError):
