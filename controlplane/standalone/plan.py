@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import msgspec
+
 from controlplane.standalone.child import Child
 from controlplane.standalone.ports import Picker
 from streams.broker import server
-from streams.core.serverconf import ServerConfiguration, render
+from streams.core.serverconf import quoted
 
 WEB_PORT, NATS_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 4222, 8222, 9443
 NATS_USER = "tickplane"
@@ -178,3 +180,50 @@ def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[
         Child(name, command, {**environment, "TICKPLANE_ROLE": ROLES.get(name, "all")}, logs)
         for name, command in commands.items()
     ]
+
+
+class ServerConfiguration(msgspec.Struct, frozen=True):
+    """
+    What one single-node server needs. Ports are on loopback.
+
+    Attributes:
+        max_file_bytes, max_memory_bytes: JetStream would otherwise claim 75 % of the disk's free
+            space and of the memory.
+    """
+
+    name: str
+    port: int
+    monitor_port: int
+    store_folder: str
+    pid_file: str
+    user: str
+    password: str
+    max_file_bytes: int = 10 * 1024**3
+    max_memory_bytes: int = 1024**3
+
+
+def render(c: ServerConfiguration) -> str:
+    """
+    Return the text of a nats-server configuration file.
+
+    There is no cluster block: with JetStream on and no routes the server refuses to start.
+    The monitoring port carries no authentication, so it is on loopback only.
+    """
+    return f"""\
+server_name: {quoted(c.name)}
+listen: "127.0.0.1:{c.port}"
+http: "127.0.0.1:{c.monitor_port}"
+pid_file: {quoted(c.pid_file)}
+max_payload: 1MB
+max_connections: 1000
+write_deadline: "2s"
+jetstream {{
+  store_dir: {quoted(c.store_folder)}
+  max_memory_store: {c.max_memory_bytes}
+  max_file_store: {c.max_file_bytes}
+}}
+authorization {{
+  user: {quoted(c.user)}
+  password: {quoted(c.password)}
+}}
+"""

@@ -1,0 +1,306 @@
+"""What the declared nodes are to run, their users' passwords, and what became of them."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import bcrypt
+import msgspec
+from django.conf import settings
+from django.db.models import F
+
+from streams.core import permissions, subjects
+from streams.core.errors import BadDefinition, BadSubject
+from streams.core.permissions import Permissions
+from streams.core.serverconf import (
+    ADMIN_USER,
+    ROUTE_USER,
+    SYSTEM_USER,
+    NodeConfiguration,
+    Routes,
+    Tls,
+    User,
+)
+from streams.core.sizes import duration_s, size_bytes
+from streams.models import BrokerUser, Cluster, Node, Stream, TlsFiles
+from streams.services import audit
+
+# The node that `standalone` runs, and that every installation has.
+OWN_NODE = "tickplane"
+OWN_NAMES = (ADMIN_USER, SYSTEM_USER, ROUTE_USER)
+# A login costs the server 76 ms at 10. The derived passwords are long and random: nothing is won
+# there by making each guess slow, and every process of ours would wait for it at every connect.
+COST, DERIVED_COST = 10, 4
+# bcrypt reads no more.
+MOST_PASSWORD_BYTES = 72
+LEAST_PASSWORD_BYTES = 8
+PASSWORD_BYTES = 24
+
+
+def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
+    """
+    Return what this node is to run, for example with `port=4223` where 4222 is taken.
+
+    Raises:
+        BadDefinition: A setting cannot be understood; its field is named.
+    """
+    cluster, folder = node.cluster, runtime_folder(node=node)
+    found = NodeConfiguration(
+        name=node.name,
+        host=cluster.host,
+        port=node.nats_port or cluster.nats_port,
+        http_port=node.http_port or cluster.http_port,
+        store_folder=str(_store_folder(node, folder)),
+        pid_file=str(folder / "nats.pid"),
+        log_file=str(log_file(node=node)),
+        jetstream=cluster.jetstream_enabled,
+        max_memory_bytes=size_bytes(cluster.jetstream_max_memory, "jetstream_max_memory"),
+        max_storage_bytes=size_bytes(cluster.jetstream_max_storage, "jetstream_max_storage"),
+        max_streams=cluster.jetstream_max_streams,
+        max_consumers=cluster.jetstream_max_consumers,
+        sync_interval_s=_sync_interval_s(cluster.sync_interval),
+        max_connections=cluster.max_connections,
+        max_subscriptions=cluster.max_subscriptions,
+        max_payload_bytes=size_bytes(cluster.max_payload, "max_payload"),
+        write_deadline_s=duration_s(cluster.write_deadline, "write_deadline"),
+        ping_interval_s=duration_s(cluster.ping_interval, "ping_interval"),
+        max_pings_out=cluster.max_pings_out,
+        lame_duck_s=duration_s(cluster.lame_duck_duration, "lame_duck_duration"),
+        users=_users(cluster),
+        system_hash=_derived_hash(system_password(), SYSTEM_USER),
+        routes=_routes(node),
+        tls=_tls(node.client_tls or cluster.client_tls),
+    )
+    found = msgspec.structs.replace(found, **overrides)
+    if found.routes is None or "client_advertise" in overrides:
+        return found
+    return msgspec.structs.replace(found, client_advertise=_at(node.address, found.port))
+
+
+def runtime_folder(*, node: Node) -> Path:
+    """Return where the node's configuration and pid file are."""
+    own: Path = settings.HOME / "nats"
+    return own if node.name == OWN_NODE else own / node.name
+
+
+def log_file(*, node: Node) -> Path:
+    home: Path = settings.HOME
+    return home / "log" / ("nats.log" if node.name == OWN_NODE else f"nats-{node.name}.log")
+
+
+def set_password(*, user: BrokerUser, password: str, actor: str) -> None:
+    """
+    Keep what nats-server needs to know this password; the password itself is kept nowhere.
+
+    Raises:
+        BadDefinition: It is too short, or longer than bcrypt reads.
+    """
+    user.password_hash = hashed(password)
+    user.save(update_fields=["password_hash"])
+    audit.note(actor=actor, action="set_password", kind="user", name=_full_name(user))
+
+
+def new_password(*, user: BrokerUser, actor: str) -> str:
+    """Give the user a random password and return it: nobody can show it again."""
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    set_password(user=user, password=password, actor=actor)
+    return password
+
+
+def request_restart(*, node: Node, actor: str) -> None:
+    """Let the node's supervisor restart it, with what waits for a restart."""
+    Node.objects.filter(pk=node.pk).update(restart_wanted=F("restart_wanted") + 1)
+    audit.note(
+        actor=actor,
+        action="restart",
+        kind="node",
+        name=node.name,
+        detail=", ".join(node.awaits_restart),
+    )
+
+
+def admin_password() -> str:
+    """Return the password of the control plane's own user, who may do everything."""
+    given: str = settings.NATS_PASSWORD
+    # An environment that brings its own secret key need not bring this one.
+    return given or _derived(settings.SECRET_KEY, "administrator of NATS")
+
+
+def system_password() -> str:
+    """Return the password of the system account's user, the same on all nodes of a cluster."""
+    return _derived(admin_password(), "system account of NATS")
+
+
+def route_password() -> str:
+    return _derived(admin_password(), "routes of NATS")
+
+
+def hashed(password: str) -> str:
+    """
+    Return the password's bcrypt hash, as nats-server reads it.
+
+    Raises:
+        BadDefinition: See `set_password`.
+    """
+    raw = _utf8(password)
+    if len(raw) < LEAST_PASSWORD_BYTES:
+        raise BadDefinition("password", f"has fewer than {LEAST_PASSWORD_BYTES} bytes")
+    if len(raw) > MOST_PASSWORD_BYTES:
+        raise BadDefinition("password", f"has more than {MOST_PASSWORD_BYTES} bytes")
+    return bcrypt.hashpw(raw, bcrypt.gensalt(COST)).decode()
+
+
+def _utf8(password: str) -> bytes:
+    try:
+        raw = password.encode()
+    except UnicodeEncodeError as e:
+        raise BadDefinition("password", "is no text") from e
+    if b"\0" in raw:
+        raise BadDefinition("password", "holds a zero byte, at which bcrypt ends")
+    return raw
+
+
+def _derived(key: str, purpose: str) -> str:
+    return hmac.digest(key.encode(), purpose.encode(), "sha256").hex()
+
+
+@cache
+def _derived_hash(password: str, user: str) -> str:
+    """Return a hash that is the same each time, so that an unchanged node has an unchanged text."""
+    seed = hmac.digest(password.encode(), f"salt of {user}".encode(), "sha256")[:16]
+    # bcrypt's own alphabet, in the order of the usual one.
+    salt = base64.b64encode(seed).translate(_BCRYPT_ALPHABET).rstrip(b"=")
+    return bcrypt.hashpw(
+        password.encode()[:MOST_PASSWORD_BYTES], b"$2b$%02d$%s" % (DERIVED_COST, salt)
+    ).decode()
+
+
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BCRYPT_ALPHABET = bytes.maketrans(_LETTERS + b"0123456789+/", b"./" + _LETTERS + b"0123456789")
+
+
+def _store_folder(node: Node, folder: Path) -> Path:
+    if node.data_dir:
+        return Path(node.data_dir)
+    if node.cluster.data_dir:
+        # Two nodes on one machine must not share one.
+        return Path(node.cluster.data_dir) / node.name
+    return folder / "jetstream"
+
+
+def _sync_interval_s(text: str) -> float | None:
+    return None if text.strip() == "always" else duration_s(text, "sync_interval")
+
+
+def _users(cluster: Cluster) -> tuple[User, ...]:
+    own = User(ADMIN_USER, _derived_hash(admin_password(), ADMIN_USER), permissions.admin())
+    rows = [row for row in cluster.users.all() if row.enabled and row.password_hash]
+    if taken := [row.name for row in rows if row.name in OWN_NAMES]:
+        raise BadDefinition("users", f"{taken[0]} is the name of a user of Tickplane itself")
+    if not rows:
+        return (own,)
+    streams = list(Stream.objects.values_list("name", "config__subjects"))
+    return (own, *(User(row.name, row.password_hash, _permissions(row, streams)) for row in rows))
+
+
+Streams = list[tuple[str, list[str] | None]]
+
+
+def permissions_of(*, user: BrokerUser) -> Permissions:
+    """
+    Return what the user may do now, with the streams that hold its subjects.
+
+    Raises:
+        BadDefinition: One of its subjects is none.
+    """
+    return _permissions(user, list(Stream.objects.values_list("name", "config__subjects")))
+
+
+def _permissions(user: BrokerUser, streams: Streams) -> Permissions:
+    match BrokerUser.Role(user.role):
+        case BrokerUser.Role.ADMIN:
+            return permissions.admin()
+        case BrokerUser.Role.PRODUCER:
+            return permissions.producer(_patterns(user, "subjects"))
+        case BrokerUser.Role.CONSUMER:
+            own = _patterns(user, "subjects")
+            chosen = _patterns(user, "streams")
+            return permissions.consumer(own, chosen or _holding(own, streams))
+        case BrokerUser.Role.CUSTOM:
+            return Permissions(
+                **{name: _patterns(user, name) for name in Permissions.__struct_fields__}
+            )
+
+
+def _holding(own: Iterable[str], streams: Streams) -> list[str]:
+    """Return the streams that store any of these subjects."""
+    wanted = list(own)
+    return [
+        name
+        for name, stored in streams
+        if any(subjects.overlap(a, b) for a in wanted for b in stored or ())
+    ]
+
+
+def _patterns(user: BrokerUser, field: str) -> tuple[str, ...]:
+    found = getattr(user, field)
+    if not isinstance(found, list):
+        raise BadDefinition(field, f"user {user.name}: is a list of texts")
+    try:
+        return tuple(subjects.check_pattern(str(each)) for each in found)
+    except BadSubject as e:
+        raise BadDefinition(field, f"user {user.name}: {e}") from e
+
+
+def _routes(node: Node) -> Routes | None:
+    cluster, password = node.cluster, route_password()
+    others = [other for other in cluster.nodes.all() if other.enabled and other.pk != node.pk]
+    urls = [_at(other.address, other.cluster_port or cluster.cluster_port) for other in others]
+    further = [_route(each, password) for each in cluster.cluster_routes]
+    if not urls and not further:
+        return None
+    port = node.cluster_port or cluster.cluster_port
+    return Routes(
+        cluster=cluster.cluster_name or cluster.name,
+        host=cluster.cluster_host,
+        port=port,
+        urls=(*(f"nats-route://{ROUTE_USER}:{password}@{url}" for url in urls), *further),
+        password=password,
+        advertise=_at(node.address, port),
+        tls=_tls(node.route_tls or cluster.route_tls),
+    )
+
+
+def _route(text: object, password: str) -> str:
+    """Return a further route with the password that all nodes of ours ask for."""
+    try:
+        parts = urlsplit(str(text))
+        port = parts.port
+    except ValueError as e:
+        raise BadDefinition("cluster_routes", "a route has no port that can be used") from e
+    if parts.scheme not in ("nats-route", "nats", "tls") or not parts.hostname or not port:
+        raise BadDefinition("cluster_routes", 'a route is like "nats-route://node2:6222"')
+    user = ROUTE_USER if parts.username is None else quote(parts.username, safe="%")
+    own = password if parts.password is None else quote(parts.password, safe="%")
+    return f"nats-route://{user}:{own}@{_at(parts.hostname, port)}"
+
+
+def _tls(files: TlsFiles | None) -> Tls | None:
+    if files is None:
+        return None
+    return Tls(files.cert_file, files.key_file, files.ca_file, files.verify, files.timeout_s)
+
+
+def _at(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _full_name(user: BrokerUser) -> str:
+    return f"{user.cluster.name}/{user.name}"
