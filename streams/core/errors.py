@@ -12,6 +12,8 @@ What can go wrong with subjects, streams and the broker.
     * BrokerError       the broker
         * BrokerAway    not reachable now; trying again helps
         * ApiRefused    JetStream answered with an error
+        * ConsumerGone  permanent; the consumer, or its stream, is not there (any more)
+        * WrongClient   permanent; another distribution has overwritten the NATS client
 """
 
 from __future__ import annotations
@@ -93,3 +95,15 @@ class ApiRefused(BrokerError):
         super().__init__(f"{description} ({code})")
         self.code = code
         self.description = description
+
+
+class ConsumerGone(BrokerError):
+    """A consumer, or its stream, is not there: never made, or deleted meanwhile."""
+
+    permanent = True
+
+
+class WrongClient(BrokerError):
+    """The NATS client was overwritten by another distribution. The text says what to do."""
+
+    permanent = True
