@@ -174,6 +174,8 @@ NATS_URL = env.url("NATS_URL", ("nats", "tls"), "nats://127.0.0.1:4222")
 NATS_MONITOR_URL = env.url("NATS_MONITOR_URL", ("http", "https"), "http://127.0.0.1:8222")
 NATS_PASSWORD = env.secret("TICKPLANE_NATS_PASSWORD", "")
 NATS_PID_FILE = HOME / "nats" / "nats.pid"
+# How the subjects of market data begin; single templates may be edited beside it.
+SUBJECT_SCHEME = env.choice("TICKPLANE_SUBJECT_SCHEME", "market", ("market", "push"))
 RABBITMQ_URL = env.url("RABBITMQ_URL", ("amqp", "amqps"))
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
 

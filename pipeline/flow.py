@@ -21,6 +21,7 @@ from pipeline.core.errors import DecodeError
 from pipeline.core.messages import Skipped
 from pipeline.core.spec import SourceSpec
 from streams.core.errors import BadSubject, TooLarge
+from streams.core.templates import STANDARD, compiled
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Stages:
         self.last_message_ns = 0
         self._source_id = spec.source_id
         self._decode = VENUES[spec.venue]
+        self._templates = compiled(spec.templates) if spec.templates else STANDARD
         self._publisher = publisher
         self._clock_ns = clock_ns
         self._say_again_ns = 0
@@ -69,7 +71,7 @@ class Stages:
             if isinstance(record, Skipped):
                 self.ignored[record.value] += 1
                 return True
-            envelope = encode(record, received_ns, self._clock_ns())
+            envelope = encode(record, received_ns, self._clock_ns(), self._templates)
             room = self._publisher.submit(envelope.subject, envelope.payload, envelope.msg_id)
         except DecodeError as e:
             self._drop(e.reason, received_ns)

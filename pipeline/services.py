@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from msgspec import structs
 
 from pipeline.core.simulate import market
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import SourceStatus
 from pipeline.models import DataSource
+from streams.services import templates
 
 DEMO_NAME = "binance-demo"
 
@@ -21,8 +23,15 @@ US_PER_S = 1_000_000
 
 
 def specs() -> list[SourceSpec]:
-    """Return every enabled source, ready to run."""
-    return [source.spec() for source in DataSource.objects.filter(enabled=True).order_by("name")]
+    """
+    Return every enabled source, ready to run.
+
+    Raises:
+        BadDefinition: The subject templates cannot be: nobody would know where the data go.
+    """
+    texts = templates.active().texts
+    sources = DataSource.objects.filter(enabled=True).order_by("name")
+    return [structs.replace(source.spec(), templates=texts) for source in sources]
 
 
 def record_status(

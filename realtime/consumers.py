@@ -43,10 +43,12 @@ class TopicConsumer(AsyncWebsocketConsumer):
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
-        self.hub = services.hub()
+        self.hub = await services.hub()
         self.outbox = Outbox()
         self.user = scope["user"]
-        self.session = Session(partial(services.can_subscribe, self.user))
+        templates = self.hub.templates
+        allowed = partial(services.can_subscribe, self.user, templates=templates)
+        self.session = Session(allowed, templates)
         self._conversation = asyncio.current_task()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = self._hung_up = False

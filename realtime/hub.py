@@ -29,6 +29,7 @@ from realtime.core.protocol import Frame
 from realtime.core.topics import keeps_last
 from streams.broker.connect import connect
 from streams.core.subjects import Patterns, matches
+from streams.core.templates import STANDARD
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class Hub:
     def __init__(self, url: str, *, heartbeat_s: float = 30.0) -> None:
         self._url = url
         self.heartbeat_s = heartbeat_s
+        # Whoever knows of newer ones sets them: this is a loop, and asks no database.
+        self.templates = STANDARD
         self.epoch = secrets.token_hex(8)
         self.link: Literal["up", "down"] = "down"
         self.counts: Counter[str] = Counter()
@@ -221,12 +224,12 @@ class Hub:
             return
         self.counts["received"] += 1
         try:
-            frame = protocol.message(subject, message.data)
+            frame = protocol.message(subject, message.data, self.templates)
         except Undecodable as e:
             self.counts["undecodable"] += 1
             logger.debug("hub: %s", e)
             return
-        if keeps_last(subject):
+        if keeps_last(subject, self.templates):
             self._remember(frame)
         for listener in route.listeners:
             listener.deliver(frame)

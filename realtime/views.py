@@ -9,6 +9,8 @@ from django.templatetags.static import static
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
+from realtime import services
+
 
 class Dashboard(LoginRequiredMixin, TemplateView):
     template_name = "realtime/dashboard.html"
@@ -22,6 +24,7 @@ def page() -> dict[str, Any]:
     return {
         "socketPath": "/ws/",
         "accountsPath": "/api/v1/accounts",
+        "marketTopics": services.market_topics(),
         "chartLibrary": static("realtime/vendor/lightweight-charts.mjs"),
         "strings": {
             "connecting": _("Connecting…"),

@@ -8,20 +8,22 @@ the texts it once held (measured: 24 MB per million messages).
 from __future__ import annotations
 
 from pipeline.core.messages import Envelope, OrderBook, Record, Ticker, Trade
-from streams.core import subjects
 from streams.core.proto import market_pb2 as wire
+from streams.core.templates import STANDARD, Templates
 
 
-def encode(record: Record, received_ns: int, published_ns: int) -> Envelope:
-    """Return the record as it travels on `market.{venue}.{symbol}.{kind}`."""
+def encode(
+    record: Record, received_ns: int, published_ns: int, templates: Templates = STANDARD
+) -> Envelope:
+    """Return the record as it travels on the subject of its type's template."""
     if isinstance(record, Ticker):
-        return _ticker(record, received_ns, published_ns)
+        return _ticker(record, received_ns, published_ns, templates)
     if isinstance(record, Trade):
-        return _trade(record, received_ns, published_ns)
-    return _orderbook(record, received_ns, published_ns)
+        return _trade(record, received_ns, published_ns, templates)
+    return _orderbook(record, received_ns, published_ns, templates)
 
 
-def _trade(record: Trade, received_ns: int, published_ns: int) -> Envelope:
+def _trade(record: Trade, received_ns: int, published_ns: int, templates: Templates) -> Envelope:
     message = wire.Trade(
         venue=record.venue,
         symbol=record.symbol,
@@ -37,13 +39,13 @@ def _trade(record: Trade, received_ns: int, published_ns: int) -> Envelope:
         aggressor=record.aggressor,  # type: ignore[arg-type]  # the stub knows its own enum only
     )
     return Envelope(
-        subjects.market(record.venue, record.symbol, "trade"),
+        templates.build("trade", record.venue, record.symbol),
         message.SerializeToString(),
         f"{record.venue}:{record.symbol}:trade:{record.trade_id}",
     )
 
 
-def _ticker(record: Ticker, received_ns: int, published_ns: int) -> Envelope:
+def _ticker(record: Ticker, received_ns: int, published_ns: int, templates: Templates) -> Envelope:
     message = wire.Ticker(
         venue=record.venue,
         symbol=record.symbol,
@@ -59,13 +61,15 @@ def _ticker(record: Ticker, received_ns: int, published_ns: int) -> Envelope:
         ask_quantity=record.ask_quantity,
     )
     return Envelope(
-        subjects.market(record.venue, record.symbol, "ticker"),
+        templates.build("ticker", record.venue, record.symbol),
         message.SerializeToString(),
         f"{record.venue}:{record.symbol}:ticker:{record.last_seq}",
     )
 
 
-def _orderbook(record: OrderBook, received_ns: int, published_ns: int) -> Envelope:
+def _orderbook(
+    record: OrderBook, received_ns: int, published_ns: int, templates: Templates
+) -> Envelope:
     message = wire.OrderBook(
         venue=record.venue,
         symbol=record.symbol,
@@ -82,7 +86,7 @@ def _orderbook(record: OrderBook, received_ns: int, published_ns: int) -> Envelo
         ask_quantities=record.ask_quantities,
     )
     return Envelope(
-        subjects.market(record.venue, record.symbol, "orderbook"),
+        templates.build("orderbook", record.venue, record.symbol),
         message.SerializeToString(),
         # Both ends: a fast and a slow stream of one book may end at the same update and yet tell
         # different stretches of it.

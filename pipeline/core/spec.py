@@ -30,6 +30,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         max_reconnect_attempts: After so many failures in a row the source is degraded: still
             tried, and more rarely.
         buffer_size: Bytes of one read.
+        templates: How subjects are built, by type of data; see `streams.core.templates`.
     """
 
     source_id: str
@@ -41,3 +42,4 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_reconnect_attempts: Annotated[int, Meta(ge=0)] = 10
     buffer_size: Annotated[int, Meta(ge=1024, le=1024 * 1024)] = 16_384
     credentials: Credentials | None = None
+    templates: dict[str, str] = {}

@@ -29,6 +29,7 @@ import msgspec
 from realtime.core.errors import Refused, Undecodable
 from streams.core import market
 from streams.core.errors import BadSubject
+from streams.core.templates import STANDARD, Templates
 
 MAX_INBOUND = 64 * 1024
 MAX_ID = 64
@@ -136,7 +137,7 @@ def error(refused: Refused) -> Frame:
     return _frame(words if refused.topic is None else words | {"topic": refused.topic})
 
 
-def message(subject: str, payload: bytes) -> Frame:
+def message(subject: str, payload: bytes, templates: Templates = STANDARD) -> Frame:
     """
     Return the frame for one message of NATS.
 
@@ -145,11 +146,11 @@ def message(subject: str, payload: bytes) -> Frame:
     Raises:
         Undecodable: The payload is none of these.
     """
-    if subject.startswith("market."):
+    if templates.parse(subject):
         try:
-            return _message(subject, _encode(market.readable(subject, payload)).decode())
+            return _message(subject, _encode(market.readable(subject, payload, templates)).decode())
         except (BadSubject, market.Undecodable, ValueError):
-            pass  # Others may publish JSON under market. as well.
+            pass  # Others may publish JSON there as well.
     return _message(subject, _json(subject, payload))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from realtime.core import protocol, topics
 from realtime.core.errors import Refused
 from realtime.core.protocol import Command, Ping, Subscribe, Unsubscribe
+from streams.core.templates import STANDARD, Templates
 
 MAX_TOPICS = 128
 COMMANDS_PER_S = 20
@@ -18,10 +19,12 @@ class Session:
 
     Args:
         allowed: Whether this client may listen to a topic.
+        templates: Where market data are.
     """
 
-    def __init__(self, allowed: Callable[[str], bool]) -> None:
+    def __init__(self, allowed: Callable[[str], bool], templates: Templates = STANDARD) -> None:
         self._allowed = allowed
+        self._templates = templates
         self._credit = float(COMMANDS_PER_S)
         self._counted_s = 0.0
         self.topics: set[str] = set()
@@ -62,7 +65,7 @@ class Session:
     def _check(self, asked: Subscribe) -> None:
         for topic in asked.topics:
             try:
-                topics.check(topic)
+                topics.check(topic, self._templates)
             except topics.BadTopic as e:
                 raise Refused("bad_topic", str(e), command_id=asked.id, topic=topic) from e
             if not self._allowed(topic):

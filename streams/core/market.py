@@ -10,9 +10,13 @@ from google.protobuf.message import DecodeError, Message
 
 from streams.core.errors import BadSubject
 from streams.core.proto.market_pb2 import Aggressor, OrderBook, Ticker, Trade
+from streams.core.templates import STANDARD, Templates
 
 KINDS: dict[str, type[Message]] = {"trade": Trade, "ticker": Ticker, "orderbook": OrderBook}
 
+
+# No price has more digits. A damaged message may claim a billion of zeros.
+LARGEST_EXPONENT = 64
 
 # A later schema may know more of them.
 AGGRESSORS = {number: name.removeprefix("AGGRESSOR_").lower() for name, number in Aggressor.items()}
@@ -22,16 +26,18 @@ class Undecodable(ValueError):
     """The payload is not the protobuf message that its subject promises."""
 
 
-def parse(subject: str, payload: bytes) -> Trade | Ticker | OrderBook:
+def parse(
+    subject: str, payload: bytes, templates: Templates = STANDARD
+) -> Trade | Ticker | OrderBook:
     """
-    Return the message that was stored under a `market.` subject.
+    Return the message that was stored under a subject of market data.
 
     Raises:
         BadSubject: The subject names no kind of market data.
         Undecodable: The payload is not that kind.
     """
-    parts = subject.split(".")
-    message_type = KINDS.get(parts[3]) if len(parts) > 3 and parts[0] == "market" else None  # noqa: PLR2004
+    place = templates.parse(subject)
+    message_type = KINDS.get(place.data_type) if place else None
     if message_type is None:
         raise BadSubject(f"{subject!r} names no kind of market data")
     message = message_type()
@@ -48,15 +54,17 @@ def decimal(number: int, exponent: int) -> str:
     return format(Decimal(number).scaleb(exponent), "f")
 
 
-def readable(subject: str, payload: bytes) -> dict[str, Any]:
+def readable(subject: str, payload: bytes, templates: Templates = STANDARD) -> dict[str, Any]:
     """
     Return the message as a JSON-ready mapping; prices and quantities are exact decimal text.
 
     Raises:
         BadSubject, Undecodable: See `parse`.
     """
-    message = parse(subject, payload)
+    message = parse(subject, payload, templates)
     p, q = message.price_exponent, message.quantity_exponent
+    if max(abs(p), abs(q)) > LARGEST_EXPONENT:
+        raise Undecodable(f"{subject}: exponents {p} and {q}")
     common = {
         "venue": message.venue,
         "symbol": message.symbol,

@@ -1,7 +1,7 @@
 """
 The subject grammar, in one place: build, parse, match, escape.
 
-    market.{exchange}.{symbol}.{type}          type: trade, orderbook, ticker, kline.{interval}
+    market.{exchange}.{symbol}.{type}          as `core.templates` has it, which may be edited
     account.{server}.{login}.{type}            type: account, update, positions, orders
     system.service.{service}.{event}           system.alert.{level}.{type}   system.health.{service}
     service.{service}.log.{level}              service.{service}.metrics
@@ -23,29 +23,36 @@ from streams.core.errors import BadSubject
 # nats-server refuses longer control lines at 4 KB; leave room for the reply and the sizes.
 MAX_LENGTH = 1024
 
-_NEEDS_ESCAPE = re.compile(r"[\x00-\x20\x7f.*>%]")
+_PLAIN = re.compile(r"[\w:;,/+=~@&#!?()-]+", re.ASCII)
 
 
 def escape(token: str) -> str:
     """
     Return the text as one subject token.
 
+    What NATS reads, white space and what cannot be printed become percent and UTF-8, as in a URL.
+
     Raises:
-        BadSubject: It is empty.
+        BadSubject: It is empty, or no text that UTF-8 can write.
     """
     if not token:
         raise BadSubject("a subject token cannot be empty")
-    return _NEEDS_ESCAPE.sub(lambda match: f"%{ord(match[0]):02X}", token)
+    if _PLAIN.fullmatch(token):
+        return token
+    try:
+        return "".join(map(_written, token))
+    except UnicodeEncodeError as e:
+        raise BadSubject(f"{token!r} is no text") from e
 
 
 def unescape(token: str) -> str:
     return unquote(token)
 
 
-@lru_cache(maxsize=65_536)
-def market(exchange: str, symbol: str, kind: str) -> str:
-    """Return the subject of one kind of data of one instrument; `kline.1m` is a kind."""
-    return f"market.{escape(exchange)}.{escape(symbol)}.{kind}"
+def _written(character: str) -> str:
+    if character not in ".*>%" and character.isprintable() and not character.isspace():
+        return character
+    return "".join(f"%{byte:02X}" for byte in character.encode())
 
 
 @lru_cache(maxsize=65_536)
@@ -86,6 +93,17 @@ def matches(pattern: str, subject: str) -> bool:
 def covers(pattern: str, narrower: str) -> bool:
     """Return whether every subject that `narrower` matches is matched by `pattern` too."""
     return _covers(pattern.split("."), narrower.split("."))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return whether any subject is matched by both patterns."""
+    left, right = one.split("."), other.split(".")
+    for a, b in zip(left, right, strict=False):
+        if ">" in (a, b):
+            return True
+        if "*" not in (a, b) and a != b:
+            return False
+    return len(left) == len(right)
 
 
 _Node: TypeAlias = "dict[str, _Node]"

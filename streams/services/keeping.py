@@ -10,6 +10,7 @@ from typing import Any
 from streams.core import definition
 from streams.core.errors import ApiRefused, BrokerError
 from streams.models import Stream
+from streams.services import templates
 from streams.services.linked import link
 from streams.services.live import live_streams
 
@@ -37,6 +38,7 @@ def keep_streams(*, now: datetime) -> Kept:
         BrokerAway: NATS cannot be asked. Nothing was changed.
     """
     live = {stream["config"]["name"]: stream for stream in live_streams()}
+    templates.ensure_stored()
     declared = list(Stream.objects.all())
     created: list[str] = []
     failed: list[tuple[str, str]] = []

@@ -19,6 +19,7 @@ from pipeline.core import backoff
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import SourceStatus, WorkerSettings, WorkerStatus
 from pipeline.management.child import Ended, Event, Stop, WorkerProcess
+from streams.core.errors import BadDefinition
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Keeper:
         self._began_s = 0.0
         self._heard_s = 0.0
         self._sent: list[SourceSpec] | None = None
+        self._refused = ""
         self._latest: WorkerStatus | None = None
         self._recorded: dict[str, SourceStatus] = {}
         self._write_s = 0.0
@@ -126,7 +128,14 @@ class Keeper:
             self._worker.kill()
 
     def _send_orders(self) -> None:
-        specs = services.specs()
+        try:
+            specs = services.specs()
+        except BadDefinition as e:
+            if str(e) != self._refused:  # Asked for again each second; said once.
+                logger.error("no changed source is started: subject template of %s", e)
+            self._refused = str(e)
+            return
+        self._refused = ""
         if self._worker is not None and specs != self._sent:
             self._worker.send(specs)
             self._sent = specs

@@ -105,14 +105,16 @@ export class Board {
   }
 
   /**
-   * @param {string} topic  market.{exchange}.{symbol}.ticker or .trade
+   * @param {string} topic  where the data do not name their instrument: market.{exchange}.{symbol}.…
    * @param {any} data
    * @param {number} nowMs  used where the message does not say when it was received
+   * @param {string} [kind]  ticker or trade; else the topic says it
    */
-  applyMarket(topic, data, nowMs) {
-    const [, exchange, symbol, kind] = topic.split(".");
+  applyMarket(topic, data, nowMs, kind = topic.split(".")[3]) {
     if (typeof data !== "object" || data === null) return;
-    const row = this.#instrument(unescaped(exchange), unescaped(symbol));
+    // Operators edit how subjects are built; the data say the same in each.
+    const [, exchange, symbol] = topic.split(".");
+    const row = this.#instrument(data.venue || unescaped(exchange), data.symbol || unescaped(symbol));
     const atMs = number(data.receivedMs) || nowMs;
     if (kind === "ticker") {
       this.#put(row, "bid", data.bid);

@@ -304,9 +304,9 @@ for (const input of document.querySelectorAll("input[name=candle]")) {
 
 client.subscribe("account.>", (data, topic) => board.applyAccount(topic, data));
 for (const kind of ["ticker", "trade"]) {
-  client.subscribe(`market.*.*.${kind}`, (data, topic) => {
+  client.subscribe(page.marketTopics[kind], (data, topic) => {
     marketMessages += 1;
-    board.applyMarket(topic, data, client.serverNow());
+    board.applyMarket(topic, data, client.serverNow(), kind);
   });
 }
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 import logging
 
 import pytest
+from msgspec import structs
 
 from pipeline.core.spec import SourceSpec
 from pipeline.flow import SAY_AGAIN_NS, Stages
 from streams.core import market
 from streams.core.errors import TooLarge
+from streams.core.templates import scheme
 from tests.unit.pipeline.fakes import FakePublisher
 
 SPEC = SourceSpec(
@@ -37,6 +39,14 @@ def test_a_frame_is_published_with_its_three_times(stages, publisher):
     assert (subject, msg_id) == ("market.binance.BTCUSDT.trade", "binance:BTCUSDT:trade:7")
     assert (message.event_ns, message.received_ns, message.published_ns) == (2_000_000, 50, 99)
     assert (stages.received, stages.published, stages.last_message_ns) == (1, 1, 50)
+
+
+def test_subjects_follow_the_templates_that_came_with_the_source(publisher):
+    older = structs.replace(SPEC, templates=scheme("push").texts)
+
+    Stages(older, publisher, clock_ns=lambda: 99).accept(GOOD, 50)
+
+    assert [subject for subject, *_ in publisher.submitted] == ["trade.binance.BTCUSDT"]
 
 
 def test_a_bad_frame_does_not_end_the_stream(stages, publisher):

@@ -10,6 +10,7 @@ from realtime.core import protocol
 from realtime.core.errors import Refused, Undecodable
 from realtime.core.protocol import Ping, Subscribe, Unsubscribe
 from streams.core.proto.market_pb2 import Ticker
+from streams.core.templates import scheme
 
 
 def test_commands_are_read():
@@ -94,3 +95,11 @@ def test_a_quote_in_a_topic_stays_inside_its_string():
     frame = protocol.message('account.De"mo.1.update', b"{}")
 
     assert json.loads(frame.text)["topic"] == 'account.De"mo.1.update'
+
+
+def test_market_data_are_found_where_the_templates_put_them():
+    ticker = Ticker(venue="binance", symbol="X", bid_price=11, price_exponent=-1)
+
+    frame = protocol.message("ticker.binance.X", ticker.SerializeToString(), scheme("push"))
+
+    assert json.loads(frame.text)["data"]["bid"] == "1.1"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from realtime.core import topics
+from streams.core.templates import scheme
 
 KNOWN = ["market.>", "market.*.*.ticker", "account.>", "system.alert.>", "service.web.log.error"]
 
@@ -48,3 +49,13 @@ def test_state_is_kept_and_streams_are_not():
     assert topics.keeps_last("market.binance.BTCUSDT.ticker")
     assert not topics.keeps_last("market.binance.BTCUSDT.trade")
     assert not topics.keeps_last("system.alert.high.disk")
+
+
+def test_market_data_have_the_roots_of_their_templates():
+    older = scheme("push")
+
+    assert topics.check("ticker.>", older) == "ticker.>"
+    with pytest.raises(topics.BadTopic, match="begins with one of"):
+        topics.check("market.>", older)
+    assert topics.keeps_last("ticker.binance.BTCUSDT", older)
+    assert not topics.keeps_last("trade.binance.BTCUSDT", older)

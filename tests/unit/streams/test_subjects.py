@@ -15,11 +15,6 @@ patterns = st.lists(tokens, min_size=1, max_size=5).flatmap(
 concrete = st.lists(st.sampled_from(["a", "b", "BTC-USDT"]), min_size=1, max_size=6).map(".".join)
 
 
-def test_a_market_subject_is_built_as_the_contract_prints_it():
-    assert subjects.market("okx", "BTC-USDT", "orderbook") == "market.okx.BTC-USDT.orderbook"
-    assert subjects.market("binance", "ETHUSDT", "kline.1m") == "market.binance.ETHUSDT.kline.1m"
-
-
 def test_characters_that_nats_reads_are_escaped():
     assert subjects.account("Broker.Live 2", "7", "update") == "account.Broker%2ELive%202.7.update"
 
@@ -29,7 +24,12 @@ def test_any_name_becomes_one_token_and_comes_back(name):
     token = subjects.escape(name)
 
     assert subjects.unescape(token) == name
-    assert not set(token) & set(" .*>\t\r\n\x00")
+    assert subjects.tokens(token) == [token]
+
+
+def test_what_utf8_cannot_write_is_no_token():
+    with pytest.raises(BadSubject):
+        subjects.escape("BTC\ud800")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,27 @@ def test_many_patterns_at_once_match_what_each_of_them_matches(many, subject):
     expected = any(subjects.matches(pattern, subject) for pattern in many)
 
     assert subjects.Patterns(many).match(subject) is expected
+
+
+@given(patterns, patterns, concrete)
+def test_patterns_without_a_common_subject_do_not_overlap(one, other, subject):
+    if subjects.matches(one, subject) and subjects.matches(other, subject):
+        assert subjects.overlap(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a.*", "*.b", True),
+        ("a.>", "a", False),
+        ("a.>", "a.b.c", True),
+        ("a.b", "a.c", False),
+        ("*.*", "a.b.c", False),
+    ],
+)
+def test_overlapping_follows_nats(one, other, expected):
+    assert subjects.overlap(one, other) is expected
+    assert subjects.overlap(other, one) is expected
 
 
 @given(patterns, patterns, concrete)

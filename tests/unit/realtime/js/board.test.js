@@ -58,6 +58,15 @@ test("the first paint fills what is unknown and overwrites nothing that is newer
   assert.deepEqual([third.balance, third.positions, third.atMs], [5.5, 3, Date.parse(AT)]);
 });
 
+test("data name their instrument where the topic has another form", () => {
+  const board = new Board();
+
+  board.applyMarket("t.BTCUSDT.binance", { venue: "binance", symbol: "BTCUSDT", price: "1" }, 7, "trade");
+
+  const [row] = board.instruments.values();
+  assert.deepEqual([row.exchange, row.symbol, row.last], ["binance", "BTCUSDT", "1"]);
+});
+
 test("quotes and trades make a row and its candles", () => {
   const board = new Board();
   const trade = (price, receivedMs) =>
