@@ -121,6 +121,15 @@ class Link:
             raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
         return answer
 
+    def run(self, call: Callable[[Client], Awaitable[T]], within_s: float | None = CALL_S) -> T:
+        """
+        Return what `call` returns over this connection; `within_s` None: it ends by itself.
+
+        Raises:
+            BrokerAway: Not connected, or no answer in time. What else `call` raises comes through.
+        """
+        return self._run(call, within_s)
+
     def close(self) -> None:
         with self._lock:
             loop, client, thread = self._loop, self._client, self._thread
@@ -133,12 +142,12 @@ class Link:
         thread.join(CALL_S)
         loop.close()
 
-    def _run(self, call: Callable[[Client], Awaitable[T]], within_s: float) -> T:
+    def _run(self, call: Callable[[Client], Awaitable[T]], within_s: float | None) -> T:
         loop = self._ready_loop()
 
         async def bounded() -> T:
             async with asyncio.timeout(within_s):
-                return await call(await self._connected(within_s))
+                return await call(await self._connected(within_s or CALL_S))
 
         try:
             return asyncio.run_coroutine_threadsafe(bounded(), loop).result()

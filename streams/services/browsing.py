@@ -6,10 +6,30 @@ No consumer is ever made: a work queue keeps its messages, and nobody's position
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from nats.aio.client import Client
+
+from streams.broker import watching
+from streams.core import subjects as grammar
+from streams.core.errors import ApiRefused, BadDefinition
+from streams.core.shown import check_name, shown
+from streams.core.templates import Place
+from streams.services import templates
+from streams.services.linked import link
+
+JsonObject = dict[str, Any]
+
+MOST = 500
+# Beyond this JetStream refuses to look up the last of each.
+MOST_SUBJECTS = 1024
+TOO_MANY = 413
+ALL = ">"
+PAGE_S = 20.0
+LARGEST_SEQ = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +97,27 @@ def messages(  # noqa: PLR0913  each narrows it in its own way
         BadSubject: `subject` is no pattern.
         BrokerAway, ApiRefused: See `Link.api`; code 10059 where there is no such stream.
     """
-    raise NotImplementedError
+    _check(stream, start_seq, since, limit)
+    pattern = grammar.check_pattern(subject) if subject else ALL
+    state = link().api(f"STREAM.INFO.{stream}")["state"]
+
+    async def look(client: Client) -> watching.Found:
+        start = start_seq
+        if since is not None:
+            start = await _sequence_at(client, stream, since, backwards=backwards)
+        if backwards:
+            newest = state["last_seq"]
+            return await watching.backwards(
+                client, stream, start=newest if start is None else min(start, newest),
+                floor=max(state["first_seq"], 1), subject=pattern, limit=limit,
+                span=_first_span(state, limit),
+            )  # fmt: skip
+        if start is None:
+            start = state["first_seq"]
+        return await watching.forwards(client, stream, start=start, subject=pattern, limit=limit)
+
+    found = link().run(look, PAGE_S)
+    return _page(stream, state, found.messages, found.next_seq, complete=found.complete)
 
 
 def message(*, stream: str, seq: int) -> Row:
@@ -88,7 +128,16 @@ def message(*, stream: str, seq: int) -> Row:
         ApiRefused: Code 10037: there is none of this number, or no longer.
         BrokerAway: See `Link.api`.
     """
-    raise NotImplementedError
+    check_name(stream)
+    _check_seq("seq", seq)
+
+    async def look(client: Client) -> watching.Stored | None:
+        return await watching.get(client, stream, {"seq": seq})
+
+    found = link().run(look)
+    if found is None:
+        raise ApiRefused(watching.NO_MESSAGE, "no message found")
+    return _rows([found])[0]
 
 
 def latest(*, stream: str, subjects: Sequence[str], limit: int = 50) -> Page:
@@ -99,14 +148,104 @@ def latest(*, stream: str, subjects: Sequence[str], limit: int = 50) -> Page:
         BadDefinition: The stream allows no direct gets, or too many subjects match.
         BadSubject, BrokerAway, ApiRefused: See `messages`.
     """
-    raise NotImplementedError
+    _check(stream, None, None, limit)
+    patterns = [grammar.check_pattern(subject) for subject in subjects] or [ALL]
+    told = link().api(f"STREAM.INFO.{stream}")
+    if not told["config"].get("allow_direct"):
+        raise BadDefinition("stream", f"{stream} does not allow direct gets (allow_direct)")
+
+    async def look(client: Client) -> tuple[list[watching.Stored], bool]:
+        return await watching.latest(client, stream, subjects=patterns, limit=limit)
+
+    try:
+        found, complete = link().run(look, PAGE_S)
+    except ApiRefused as e:
+        if e.code != TOO_MANY:
+            raise
+        raise BadDefinition("subjects", f"more than {MOST_SUBJECTS} subjects match") from e
+    return _page(stream, told["state"], found, None, complete=complete)
 
 
-def subject_counts(*, stream: str, pattern: str = ">", limit: int = 1000) -> list[tuple[str, int]]:
+def subject_counts(*, stream: str, pattern: str = ALL, limit: int = 1000) -> list[tuple[str, int]]:
     """
     Return which subjects the stream holds, and how many messages of each; at most `limit`.
 
     Raises:
         BadSubject, BrokerAway, ApiRefused: See `messages`.
     """
-    raise NotImplementedError
+    check_name(stream)
+    told = link().api(f"STREAM.INFO.{stream}", {"subjects_filter": grammar.check_pattern(pattern)})
+    return sorted((told["state"].get("subjects") or {}).items())[:limit]
+
+
+def _check(stream: str, start_seq: int | None, since: datetime | None, limit: int) -> None:
+    check_name(stream)
+    if not 1 <= limit <= MOST:
+        raise BadDefinition("limit", f"must be from 1 to {MOST}")
+    if start_seq is not None and since is not None:
+        raise BadDefinition("since", "give it or start_seq, not both")
+    if start_seq is not None:
+        _check_seq("start_seq", start_seq)
+    if since is not None and since.tzinfo is None:
+        raise BadDefinition("since", "a time needs its offset, for example Z")
+
+
+def _check_seq(field: str, seq: int) -> None:
+    if not 1 <= seq <= LARGEST_SEQ:
+        raise BadDefinition(field, f"must be from 1 to {LARGEST_SEQ}")
+
+
+async def _sequence_at(
+    client: Client, stream: str, since: datetime, *, backwards: bool
+) -> int | None:
+    """Return where to start; None backwards: nothing is as new as that, so at the end."""
+    # JetStream reads years of four digits and UTC.
+    asked = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    found = await watching.get(client, stream, {"start_time": asked, "next_by_subj": ALL})
+    if backwards:
+        return found.seq - 1 if found else None
+    return found.seq if found else LARGEST_SEQ
+
+
+def _first_span(state: JsonObject, limit: int) -> int:
+    """Return how many sequences are looked at first: no more than fit into a page."""
+    size = max(int(state["bytes"]) // max(int(state["messages"]), 1), 1)
+    return max(1, min(limit + 1, watching.PAGE_BYTES // size))
+
+
+def _page(
+    stream: str,
+    state: JsonObject,
+    found: Iterable[watching.Stored],
+    next_seq: int | None,
+    *,
+    complete: bool,
+) -> Page:
+    return Page(
+        stream=stream,
+        rows=tuple(_rows(found)),
+        first_seq=state["first_seq"],
+        last_seq=state["last_seq"],
+        messages=state["messages"],
+        next_seq=next_seq,
+        complete=complete,
+    )
+
+
+def _rows(found: Iterable[watching.Stored]) -> list[Row]:
+    active = templates.active_or_standard()
+    return [_row(stored, active.parse(stored.subject)) for stored in found]
+
+
+def _row(stored: watching.Stored, place: Place | None) -> Row:
+    seen = shown(stored.payload, place.data_type if place else None)
+    return Row(
+        seq=stored.seq,
+        subject=stored.subject,
+        at=stored.at,
+        size=len(stored.payload),
+        headers=stored.headers,
+        kind=seen.kind,
+        shown=seen.value,
+        truncated=seen.truncated,
+    )

@@ -1,0 +1,66 @@
+"""A link of Django's to a real server, and streams that go away with their test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import nats
+import pytest
+
+from streams import services
+from streams.broker.link import Link
+from tests.servers.nats import NatsServer
+
+
+def linked(server: NatsServer, settings: Any) -> Iterator[NatsServer]:
+    settings.NATS_URL, settings.NATS_MONITOR_URL = server.url, server.monitor_url
+    services.link.cache_clear()
+    yield server
+    services.link().close()
+    services.link.cache_clear()
+
+
+@pytest.fixture
+def broker(nats_server, settings):
+    """The shared server, linked to. Streams are made by `make_stream`, which takes them away."""
+    yield from linked(nats_server, settings)
+
+
+@pytest.fixture
+def own_broker(own_nats, settings):
+    yield from linked(own_nats, settings)
+
+
+@pytest.fixture
+def make_stream(broker) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Make a stream in NATS: `make_stream("NAME", subjects=["a.>"])`; there is no row of it."""
+    made: list[str] = []
+
+    def make(name: str, **config: Any) -> dict[str, Any]:
+        made.append(name)
+        return create(services.link(), name, **config)
+
+    yield make
+    there = services.link().api("STREAM.NAMES").get("streams") or []
+    for name in set(there) & set(made):
+        services.link().api(f"STREAM.DELETE.{name}")
+
+
+def create(link: Link, name: str, **config: Any) -> dict[str, Any]:
+    body = {"name": name, "allow_direct": True, "storage": "memory", **config}
+    return link.api(f"STREAM.CREATE.{name}", body)
+
+
+def fill(server: NatsServer, messages: Iterable[tuple[str, bytes]]) -> None:
+    """Publish (subject, payload) pairs into streams, each acknowledged."""
+
+    async def publish() -> None:
+        client = await nats.connect(server.url)
+        stream = client.jetstream(publish_async_max_pending=500)
+        waiting = [await stream.publish_async(*message) for message in messages]
+        await asyncio.gather(*waiting)
+        await client.close()
+
+    asyncio.run(publish())
