@@ -5,6 +5,7 @@ What can go wrong with subjects, streams and the broker.
     * BadSubject        permanent; a subject or pattern breaks the grammar
     * BadDefinition     permanent; a stream cannot be as declared
     * TooLarge          permanent; more bytes than the server takes
+    * Conflict          permanent; it does not go with what is there
     * PlanChanged       permanent; what was planned is no longer what would be done
     * Guarded           permanent; a policy forbids it
     * Unconfirmed       permanent; the name was not typed, or typed wrongly
@@ -70,6 +71,12 @@ class Unconfirmed(StreamsError):
 
 class BadBackup(StreamsError):
     """The file of a backup is missing, damaged, or no backup."""
+
+    permanent = True
+
+
+class Conflict(StreamsError):
+    """What is asked for does not go with what is there."""
 
     permanent = True
 
