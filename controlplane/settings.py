@@ -303,6 +303,13 @@ EQUITY_RETENTION_DAYS = env.whole(
 EVENT_RETENTION_DAYS = env.whole("TICKPLANE_EVENT_RETENTION_DAYS", 30, least=1, most=_LONGEST_DAYS)
 AUDIT_RETENTION_DAYS = env.whole("TICKPLANE_AUDIT_RETENTION_DAYS", 365, least=1, most=_LONGEST_DAYS)
 
+# What is kept of NATS: backups per stream, and its advisories. The newest backup stays for ever.
+BACKUPS_KEPT = env.whole("TICKPLANE_BACKUPS_KEPT", 10, least=1, most=10_000)
+BACKUP_RETENTION_DAYS = env.whole(
+    "TICKPLANE_BACKUP_RETENTION_DAYS", 30, least=1, most=_LONGEST_DAYS
+)
+ADVISORIES_KEPT = env.whole("TICKPLANE_ADVISORIES_KEPT", 10_000, least=100, most=10_000_000)
+
 # Logs
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
