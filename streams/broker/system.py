@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -130,15 +130,17 @@ async def replicas_behind(client: Client, *, within_s: float = ANSWER_S) -> list
         BrokerAway: No server answers.
     """
     body = {"accounts": True, "streams": True, "consumer": True}
-    found: set[Replica] = set()
+    groups: dict[tuple[str, str, str], list[Replica] | None] = {}
     for answer in await _all(client, "JSZ", body, within_s):
-        for account in (answer.get("data") or {}).get("account_details") or []:
-            for stream in account.get("stream_detail") or []:
-                found.update(_behind(stream["name"], "", stream.get("cluster")))
-                for consumer in stream.get("consumer_detail") or []:
-                    name = consumer.get("name", "")
-                    found.update(_behind(stream["name"], name, consumer.get("cluster")))
-    return sorted(found)
+        me = answer["server"]["name"]
+        for key, cluster in _groups(answer.get("data") or {}):
+            # Those that follow know nothing of each other.
+            told = _behind(key, cluster) if cluster.get("leader") == me else None
+            groups[key] = groups.get(key) if told is None else told
+    leaderless = [
+        Replica(s, c, "", 0, offline=True) for (_, s, c), v in groups.items() if v is None
+    ]
+    return sorted([*leaderless, *(one for found in groups.values() for one in found or ())])
 
 
 async def meta_leader_steps_down(client: Client, *, within_s: float = ANSWER_S) -> None:
@@ -246,11 +248,21 @@ def _server(answer: JsonObject) -> Server:
     )
 
 
-def _behind(stream: str, consumer: str, cluster: JsonObject | None) -> list[Replica]:
-    if not cluster:
-        return []  # One copy only.
-    if not cluster.get("leader"):
-        return [Replica(stream, consumer, "", 0, offline=True)]
+def _groups(data: JsonObject) -> Iterator[tuple[tuple[str, str, str], JsonObject]]:
+    """Yield (account, stream, consumer) and its group, for all that have several copies."""
+    for account in data.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            found = [("", stream), *((c["name"], c) for c in stream.get("consumer_detail") or [])]
+            for consumer, detail in found:
+                # Without a leader it says nothing of the other copies.
+                if (cluster := detail.get("cluster")) and (
+                    cluster.get("replicas") or not cluster.get("leader")
+                ):
+                    yield (account["name"], stream["name"], consumer), cluster
+
+
+def _behind(key: tuple[str, str, str], cluster: JsonObject) -> list[Replica]:
+    _, stream, consumer = key
     return [
         Replica(stream, consumer, peer["name"], peer.get("lag", 0), bool(peer.get("offline")))
         for peer in cluster.get("replicas") or []
