@@ -8,6 +8,7 @@ forks (Celery's workers do) makes its own. Every call has a deadline.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -137,7 +138,8 @@ class Link:
         if loop is None or thread is None or self._pid != os.getpid():
             return
         if client is not None:
-            asyncio.run_coroutine_threadsafe(client.close(), loop).result(CALL_S)
+            with contextlib.suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(_closed(client), loop).result(CALL_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(CALL_S)
         loop.close()
@@ -177,3 +179,14 @@ class Link:
                 )
                 self._thread.start()
             return self._loop
+
+
+async def _closed(client: Client) -> None:
+    # It writes what it still holds. When the other end is gone, that fails before it has ended its
+    # own tasks.
+    with contextlib.suppress(OSError, nats.errors.Error):
+        await client.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

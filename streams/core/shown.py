@@ -65,7 +65,7 @@ def check_name(name: str, field: str = "stream") -> str:
     Raises:
         BadDefinition: Its `field` is `field`.
     """
-    if not isinstance(name, str) or not name or len(name) > LONGEST_NAME:
+    if not name or len(name) > LONGEST_NAME:
         raise BadDefinition(field, f"a name has 1 to {LONGEST_NAME} characters")
     if any(c in _NOT_IN_NAMES or c.isspace() or not c.isprintable() for c in name):
         raise BadDefinition(field, f"{name!r}: a name holds none of . * > / \\ and no white space")

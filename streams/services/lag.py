@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from streams.core.errors import ApiRefused, BadDefinition
+from streams.models import StreamConsumer
+from streams.services import audit, guarding
+from streams.services.linked import link
+
+logger = logging.getLogger(__name__)
+
+JsonObject = dict[str, Any]
+
+NO_STREAM = 10059
+COUNTS = (
+    "num_pending", "num_ack_pending", "num_redelivered", "delivered_seq", "ack_floor_seq",
+    "last_active_at", "paused_until", "seen_at", "last_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,52 @@ def refresh_consumers(*, now: datetime) -> Refreshed:
     Raises:
         BrokerAway: NATS cannot be asked at all. A stream that fails alone is in `failed`.
     """
-    raise NotImplementedError
+    by_stream: dict[str, list[StreamConsumer]] = {}
+    for row in StreamConsumer.objects.select_related("stream"):
+        by_stream.setdefault(row.stream.name, []).append(row)
+    seen: list[StreamConsumer] = []
+    missing = 0
+    failed: list[tuple[str, str]] = []
+    for stream, rows in by_stream.items():
+        try:
+            told = {info["name"]: info for info in consumers_of(stream)}
+        except ApiRefused as e:
+            if e.code == NO_STREAM:
+                missing += len(rows)
+            else:
+                logger.warning("consumers of stream %s not seen: %s", stream, e)
+                failed.append((stream, str(e)))
+            continue
+        for row in rows:
+            if info := told.get(row.name):
+                _take(row, info, now)
+                seen.append(row)
+            else:
+                missing += 1
+    StreamConsumer.objects.bulk_update(seen, COUNTS, batch_size=500)
+    return Refreshed(len(seen), missing, tuple(failed))
+
+
+def consumers_of(stream: str) -> Iterator[JsonObject]:
+    """
+    Yield JetStream's info of every consumer of a stream, 256 a call.
+
+    Raises:
+        BrokerAway, ApiRefused: See `Link.api`.
+    """
+    offset = 0
+    while True:
+        page = link().api(f"CONSUMER.LIST.{stream}", {"offset": offset})
+        found = page.get("consumers") or []
+        yield from found
+        offset += len(found)
+        if not found or offset >= page["total"]:
+            return
+
+
+def push_consumers(stream: str) -> list[str]:
+    """Return the names of those that deliver by themselves. Raises as `consumers_of`."""
+    return [info["name"] for info in consumers_of(stream) if info["config"].get("deliver_subject")]
 
 
 def pause(*, stream: str, consumer: str, until: datetime, actor: str, now: datetime) -> datetime:
@@ -34,7 +99,15 @@ def pause(*, stream: str, consumer: str, until: datetime, actor: str, now: datet
         BadDefinition: `until` is not in the future.
         BrokerAway, ApiRefused: See `Link.api`.
     """
-    raise NotImplementedError
+    row = guarding.consumer_for(stream, consumer, guarding.TO_CHANGE)
+    if until.tzinfo is None:
+        raise BadDefinition("until", _("a time needs its offset, for example Z"))
+    if until <= now:
+        raise BadDefinition("until", _("must be in the future"))
+    told = _pause(stream, consumer, {"pause_until": until.astimezone(UTC).isoformat()})
+    paused_until = _moment(told.get("pause_until")) or until
+    _pauses(row, paused_until, actor, "pause")
+    return paused_until
 
 
 def resume(*, stream: str, consumer: str, actor: str) -> None:
@@ -44,7 +117,9 @@ def resume(*, stream: str, consumer: str, actor: str) -> None:
     Raises:
         As `pause`.
     """
-    raise NotImplementedError
+    row = guarding.consumer_for(stream, consumer, guarding.TO_CHANGE)
+    _pause(stream, consumer, {})
+    _pauses(row, None, actor, "resume")
 
 
 def reset(
@@ -61,4 +136,63 @@ def reset(
         Guarded: As `pause`, and "protect".
         BadDefinition, BrokerAway, ApiRefused: As `pause`; older servers than 2.14 refuse.
     """
-    raise NotImplementedError
+    guarding.confirm(consumer, typed_name)
+    guarding.consumer_for(stream, consumer, guarding.TO_DESTROY)
+    if seq is not None and seq < 1:
+        raise BadDefinition("seq", _("must be 1 or more"))
+    before = link().api(f"CONSUMER.INFO.{stream}.{consumer}")
+    body = {"seq": seq} if seq is not None else {}
+    told = link().api(f"CONSUMER.RESET.{stream}.{consumer}", body)
+    position = int(told.get("reset_seq") or told["ack_floor"]["stream_seq"] + 1)
+    audit.note(
+        actor=actor,
+        action="reset",
+        kind="consumer",
+        name=f"{stream}/{consumer}",
+        before=_position(before),
+        after=_position(told),
+    )
+    return position
+
+
+def _take(row: StreamConsumer, info: JsonObject, now: datetime) -> None:
+    row.num_pending = info["num_pending"]
+    row.num_ack_pending = info["num_ack_pending"]
+    row.num_redelivered = info["num_redelivered"]
+    row.delivered_seq = info["delivered"]["stream_seq"]
+    row.ack_floor_seq = info["ack_floor"]["stream_seq"]
+    active = (info["delivered"].get("last_active"), info["ack_floor"].get("last_active"))
+    known = [moment for moment in map(_moment, active) if moment]
+    # A new leader has forgotten: what was known before stays.
+    row.last_active_at = max(known, default=row.last_active_at)
+    row.paused_until = _moment(info["config"].get("pause_until")) if info.get("paused") else None
+    row.seen_at, row.last_error = now, ""
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _pause(stream: str, consumer: str, body: JsonObject) -> JsonObject:
+    return link().api(f"CONSUMER.PAUSE.{stream}.{consumer}", body)
+
+
+def _pauses(row: StreamConsumer, until: datetime | None, actor: str, action: str) -> None:
+    before, row.paused_until = row.paused_until, until
+    row.save(update_fields=["paused_until"])
+    audit.note(
+        actor=actor,
+        action=action,
+        kind="consumer",
+        name=f"{row.stream.name}/{row.name}",
+        before={"paused_until": before.isoformat() if before else None},
+        after={"paused_until": until.isoformat() if until else None},
+    )
+
+
+def _position(info: JsonObject) -> JsonObject:
+    return {
+        "delivered": info["delivered"]["stream_seq"],
+        "ack_floor": info["ack_floor"]["stream_seq"],
+        "num_pending": info["num_pending"],
+    }
