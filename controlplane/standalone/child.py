@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from streams.supervise import end_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -23,15 +23,6 @@ STEADY_S = 30.0
 STOP_S = 8.0
 LOOK_S = 0.1
 LOG_BYTES = 10 * 1024 * 1024
-
-PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def end_with_parent() -> None:
-    """Run in the child: ask the kernel for SIGTERM when the parent dies, in whatever way."""
-    if _LIBC is not None:
-        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass

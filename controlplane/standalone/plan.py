@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
 from controlplane.standalone.child import Child
 from controlplane.standalone.ports import Picker
-from streams.broker import server
-from streams.core.serverconf import quoted
+from streams.core.serverconf import ADMIN_USER
 
-WEB_PORT, NATS_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 4222, 8222, 9443
-NATS_USER = "tickplane"
+WEB_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 8222, 9443
 ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
@@ -28,7 +23,12 @@ FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 
 @dataclass(frozen=True)
 class Given:
-    """What the operator gave: where to listen, and servers to use instead of embedded parts."""
+    """
+    What the operator gave: where to listen, and servers to use instead of embedded parts.
+
+    Attributes:
+        nats_port, monitor_port: From where on a free one is taken.
+    """
 
     home: Path
     host: str
@@ -36,6 +36,8 @@ class Given:
     nats_url: str
     monitor_url: str
     nats_password: str
+    nats_port: int
+    monitor_port: int
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,16 @@ class Plan:
     Everything that will run.
 
     Attributes:
-        nats_configuration: Text for the embedded server; empty when an outside one is used.
-        nats_name: What the embedded server calls itself; empty when an outside one is used.
+        nats_port, monitor_port: Of the embedded server; 0 when an outside one is used.
         exchange_url: Where the simulated exchange listens, as `ws://host:port`.
     """
 
     given: Given
     nats_url: str
     monitor_url: str
-    nats_name: str
     nats_port: int
-    nats_configuration: str
+    monitor_port: int
     exchange_port: int
-    nats_binary: str
 
     @property
     def web_host(self) -> str:
@@ -72,10 +71,6 @@ class Plan:
     def exchange_url(self) -> str:
         return f"ws://127.0.0.1:{self.exchange_port}"
 
-    @property
-    def nats_folder(self) -> Path:
-        return self.given.home / "nats"
-
 
 def draw(given: Given) -> Plan:
     """
@@ -83,38 +78,17 @@ def draw(given: Given) -> Plan:
 
     Raises:
         PortTaken: No free port was found.
-        BrokerAway: An embedded nats-server is needed and there is none.
     """
     picker = Picker()
     picker.take(given.web_port)
     exchange_port = picker.near(EXCHANGE_PORT)
     if given.nats_url:
         monitor = given.monitor_url or f"http://{urlsplit(given.nats_url).hostname}:{MONITOR_PORT}"
-        return Plan(given, given.nats_url, monitor, "", 0, "", exchange_port, "")
-    port, monitor_port = picker.near(NATS_PORT), picker.near(MONITOR_PORT)
-    folder, name = given.home / "nats", f"tickplane-{os.getpid()}"
-    configuration = render(
-        ServerConfiguration(
-            name=name,
-            port=port,
-            monitor_port=monitor_port,
-            store_folder=str(folder / "jetstream"),
-            pid_file=str(folder / "nats.pid"),
-            user=NATS_USER,
-            password=given.nats_password,
-        )
-    )
-    url = f"nats://{NATS_USER}:{quote(given.nats_password, safe='')}@127.0.0.1:{port}"
-    return Plan(
-        given,
-        url,
-        f"http://127.0.0.1:{monitor_port}",
-        name,
-        port,
-        configuration,
-        exchange_port,
-        server.binary(),
-    )
+        return Plan(given, given.nats_url, monitor, 0, 0, exchange_port)
+    port, monitor_port = picker.near(given.nats_port), picker.near(given.monitor_port)
+    url = f"nats://{ADMIN_USER}:{quote(given.nats_password, safe='')}@127.0.0.1:{port}"
+    monitor = f"http://127.0.0.1:{monitor_port}"
+    return Plan(given, url, monitor, port, monitor_port, exchange_port)
 
 
 def child_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
@@ -140,15 +114,6 @@ def child_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         # and out of a folder that everybody reads.
         "TMPDIR": str(given.home / "celery" / "tmp"),
     }
-
-
-def nats_child(plan: Plan, environment: Mapping[str, str]) -> Child:
-    return Child(
-        "nats",
-        [plan.nats_binary, "-c", str(plan.nats_folder / "nats.conf")],
-        environment,
-        plan.given.home / "log",
-    )
 
 
 def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[Child]:
@@ -180,50 +145,3 @@ def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[
         Child(name, command, {**environment, "TICKPLANE_ROLE": ROLES.get(name, "all")}, logs)
         for name, command in commands.items()
     ]
-
-
-class ServerConfiguration(msgspec.Struct, frozen=True):
-    """
-    What one single-node server needs. Ports are on loopback.
-
-    Attributes:
-        max_file_bytes, max_memory_bytes: JetStream would otherwise claim 75 % of the disk's free
-            space and of the memory.
-    """
-
-    name: str
-    port: int
-    monitor_port: int
-    store_folder: str
-    pid_file: str
-    user: str
-    password: str
-    max_file_bytes: int = 10 * 1024**3
-    max_memory_bytes: int = 1024**3
-
-
-def render(c: ServerConfiguration) -> str:
-    """
-    Return the text of a nats-server configuration file.
-
-    There is no cluster block: with JetStream on and no routes the server refuses to start.
-    The monitoring port carries no authentication, so it is on loopback only.
-    """
-    return f"""\
-server_name: {quoted(c.name)}
-listen: "127.0.0.1:{c.port}"
-http: "127.0.0.1:{c.monitor_port}"
-pid_file: {quoted(c.pid_file)}
-max_payload: 1MB
-max_connections: 1000
-write_deadline: "2s"
-jetstream {{
-  store_dir: {quoted(c.store_folder)}
-  max_memory_store: {c.max_memory_bytes}
-  max_file_store: {c.max_file_bytes}
-}}
-authorization {{
-  user: {quoted(c.user)}
-  password: {quoted(c.password)}
-}}
-"""

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
+import sys
 from pathlib import Path
 
 PROC = Path("/proc")
+# glibc's; another C library lacks the calls, and does without.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+M_ARENA_MAX = -8
+ARENAS = 2
+
+
+def share_heaps() -> None:
+    """Let all threads of this process share two heaps; call it before they begin."""
+    if _LIBC is not None and hasattr(_LIBC, "mallopt"):
+        _LIBC.mallopt(M_ARENA_MAX, ARENAS)
+
+
+def give_back() -> None:
+    """Return to the system what the start took: the first migrations alone leave 10 MB."""
+    gc.collect()
+    if _LIBC is not None and hasattr(_LIBC, "malloc_trim"):
+        _LIBC.malloc_trim(0)
 
 
 def family(root: int) -> set[int]:

@@ -10,20 +10,27 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from controlplane.standalone import processes
 from controlplane.standalone.child import Child
-from controlplane.standalone.plan import Plan, children, nats_child
+from controlplane.standalone.plan import Plan, children
 from controlplane.standalone.probe import Probe
 from streams.broker import server
 from streams.core.errors import BrokerAway
+from streams.services.supervising import NodeKeeper
+from streams.supervise import Standing
 
 logger = logging.getLogger(__name__)
 
 READY_S = 60.0
 LOOK_S = 0.05
 MEMORY_LOOK_S = 1.0
+BROKER_LOOK_S = 0.5
+# States of a server that waiting does not help.
+HOPELESS = ("failed", "refused")
 
 
 class NotReady(Exception):
@@ -48,37 +55,49 @@ class System:
     Args:
         began_at: Unix time at which the operator's command began, set-up included.
         demo: Whether the simulated exchange runs.
+        keeper: Keeps the embedded NATS server; None when an outside one is used.
+        stopped: Set when the operator wants it to end.
     """
 
-    def __init__(
-        self, plan: Plan, environment: Mapping[str, str], *, began_at: float, demo: bool
+    def __init__(  # noqa: PLR0913  each is one part of the whole
+        self,
+        plan: Plan,
+        environment: Mapping[str, str],
+        *,
+        began_at: float,
+        demo: bool,
+        keeper: NodeKeeper | None,
+        stopped: asyncio.Event,
     ) -> None:
         self._plan = plan
         self._began_at = began_at
         self._probe = Probe()
-        self._nats = nats_child(plan, environment) if plan.nats_configuration else None
+        self._keeper = keeper
         self._others = children(plan, environment, demo=demo)
         self._keeping: list[asyncio.Task[None]] = []
         self._peak_mb = 0.0
-        self.stopped = asyncio.Event()
+        self.stopped = stopped
         self.ready_s = 0.0
 
     async def start_broker(self) -> None:
         """
-        Start the embedded server and wait until JetStream is ready.
+        Start the embedded server, or ask for the outside one, until JetStream is ready.
 
         Raises:
             NotReady: It did not come up.
         """
-        if self._nats is not None:
-            folder = self._plan.nats_folder
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(folder / "nats.conf", self._plan.nats_configuration)
-            self._start(self._nats)
-            what = "nats-server"
-        else:
+        if self._keeper is None:
             what = "NATS's monitoring port (NATS_MONITOR_URL)"
-        await self._until(what, self._nats, self._broker_is_ready)
+            await self._until(what, None, self._outside_broker_is_ready)
+            return
+        deadline = time.monotonic() + READY_S
+        while not (standing := await self._look_after_broker(self._keeper)).serves:
+            if self.stopped.is_set():
+                raise NotReady("stopped before it was ready.")
+            if standing.state in HOPELESS or time.monotonic() > deadline:
+                raise NotReady(f"nats-server does not start: {standing.reason or 'no answer'}")
+            await asyncio.sleep(LOOK_S)
+        self._keeping.append(asyncio.create_task(self._keep_broker(self._keeper), name="nats"))
 
     def start_others(self, origin_cookie: str) -> None:
         for child in self._others:
@@ -108,6 +127,7 @@ class System:
         if expected and self._probe.watches_a_browser_socket:
             await self._until("the WebSocket", by_name["web"], lambda: counts["frames"] > 0)
         self.ready_s = time.time() - self._began_at
+        processes.give_back()
 
     async def watch(self, for_s: float | None) -> None:
         """Run for so many seconds, or until told to stop."""
@@ -138,15 +158,11 @@ class System:
         beat = [child for child in self._others if child.name == "beat"]
         await end_all([child for child in self._others if child not in beat])
         await end_all(beat)
-        await end_all([self._nats] if self._nats else [])
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
-
-    def listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(sig, self.stopped.set)
+        if self._keeper is not None:
+            await sync_to_async(self._keeper.stop)(now=timezone.now())
 
     def _start(self, child: Child) -> None:
         child.start()
@@ -171,25 +187,29 @@ class System:
         except TimeoutError:
             return
 
-    def _broker_is_ready(self) -> bool:
-        monitor_url = self._plan.monitor_url
+    async def _keep_broker(self, keeper: NodeKeeper) -> None:
+        while True:
+            await asyncio.sleep(BROKER_LOOK_S)
+            await self._look_after_broker(keeper)
+
+    async def _look_after_broker(self, keeper: NodeKeeper) -> Standing:
+        # Always the same thread, which lives as long as this process: it holds the connection to
+        # the database, and to the kernel it is the server's parent.
+        return await sync_to_async(keeper.look)(now=timezone.now())
+
+    def _outside_broker_is_ready(self) -> bool:
         try:
-            if server.monitor(monitor_url, "/healthz").get("status") != "ok":
-                return False
-            name = server.monitor(monitor_url, "/varz").get("server_name")
+            answer = server.monitor(self._plan.monitor_url, "/healthz")
         except BrokerAway:
             return False
-        if self._nats is not None and name != self._plan.nats_name:
-            # Its ports were free when they were chosen.
-            raise NotReady("another server took NATS's ports in the same moment; start again.")
-        return True
+        return answer.get("status") == "ok"
 
     def _web_answers(self) -> bool:
         try:
-            server.monitor(self._plan.web_url, "/health")
+            answer = server.monitor(self._plan.web_url, "/health")
         except BrokerAway:
             return False
-        return True
+        return answer.get("status") == "healthy"
 
     async def _measure(self) -> None:
         while True:
@@ -204,7 +224,7 @@ async def end_all(some: Sequence[Child]) -> None:
     await asyncio.gather(*(child.ended() for child in some))
 
 
-def write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text, encoding="utf-8")
+def listen_to_signals(stopped: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(sig, stopped.set)

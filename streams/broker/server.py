@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import urllib.error
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
@@ -41,14 +42,26 @@ def monitor(base_url: str, path: str) -> dict[str, Any]:
     """
     Return the JSON of one monitoring endpoint, for example `/varz`.
 
+    `/healthz` of a server that is not ready is an answer too: it says why.
+
     Raises:
         BrokerAway: Not reachable, or no JSON object came back.
     """
     try:
         with _direct.open(base_url.rstrip("/") + path, timeout=MONITOR_S) as answer:
             found = msgspec.json.decode(answer.read())
+    except urllib.error.HTTPError as e:
+        found = _refusal(e)
     except (OSError, ValueError, HTTPException) as e:
         raise BrokerAway(f"the NATS monitoring port does not answer: {e}") from e
     if not isinstance(found, dict):
         raise BrokerAway("the NATS monitoring port answered with something else than an object")
     return found
+
+
+def _refusal(e: urllib.error.HTTPError) -> object:
+    with e:
+        try:
+            return msgspec.json.decode(e.read())
+        except (OSError, ValueError, HTTPException):
+            raise BrokerAway(f"the NATS monitoring port does not answer: {e}") from e

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import bcrypt
 import msgspec
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from streams.core import permissions, subjects
 from streams.core.errors import BadDefinition, BadSubject
@@ -31,6 +32,7 @@ from streams.core.serverconf import (
 from streams.core.sizes import duration_s, size_bytes
 from streams.models import BrokerUser, Cluster, Node, Stream, TlsFiles
 from streams.services import audit
+from streams.supervise import Standing
 
 # The node that `standalone` runs, and that every installation has.
 OWN_NODE = "tickplane"
@@ -51,7 +53,7 @@ def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
     Raises:
         BadDefinition: A setting cannot be understood; its field is named.
     """
-    cluster, folder = node.cluster, runtime_folder(node=node)
+    cluster, folder = node.cluster, runtime_folder(name=node.name)
     found = NodeConfiguration(
         name=node.name,
         host=cluster.host,
@@ -59,7 +61,7 @@ def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
         http_port=node.http_port or cluster.http_port,
         store_folder=str(_store_folder(node, folder)),
         pid_file=str(folder / "nats.pid"),
-        log_file=str(log_file(node=node)),
+        log_file=str(log_file(name=node.name)),
         jetstream=cluster.jetstream_enabled,
         max_memory_bytes=size_bytes(cluster.jetstream_max_memory, "jetstream_max_memory"),
         max_storage_bytes=size_bytes(cluster.jetstream_max_storage, "jetstream_max_storage"),
@@ -84,15 +86,127 @@ def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
     return msgspec.structs.replace(found, client_advertise=_at(node.address, found.port))
 
 
-def runtime_folder(*, node: Node) -> Path:
+def runtime_folder(*, name: str) -> Path:
     """Return where the node's configuration and pid file are."""
     own: Path = settings.HOME / "nats"
-    return own if node.name == OWN_NODE else own / node.name
+    return own if name == OWN_NODE else own / name
 
 
-def log_file(*, node: Node) -> Path:
+def log_file(*, name: str) -> Path:
     home: Path = settings.HOME
-    return home / "log" / ("nats.log" if node.name == OWN_NODE else f"nats-{node.name}.log")
+    return home / "log" / ("nats.log" if name == OWN_NODE else f"nats-{name}.log")
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """
+    What the supervisor of a node is to do.
+
+    Attributes:
+        configuration: None when the rows make none; `why_not` then says why.
+        enabled: Otherwise the server is ended.
+        starts: Otherwise somebody else starts the server, and it is only watched.
+        restart: The number of the last restart that was asked for, and of the last that was made.
+    """
+
+    configuration: NodeConfiguration | None
+    why_not: str
+    enabled: bool
+    starts: bool
+    restart: tuple[int, int]
+
+
+def orders(*, name: str, fixed: Mapping[str, Any]) -> Orders | None:
+    """Return what is to be done with a node, or None when it is not declared any more."""
+    node = _nodes().filter(name=name).first()
+    if node is None:
+        return None
+    configuration, why_not = None, ""
+    try:
+        configuration = node_configuration(node=node, **fixed)
+    except BadDefinition as e:
+        why_not = str(e)
+    return Orders(
+        configuration=configuration,
+        why_not=why_not,
+        enabled=node.enabled,
+        starts=node.cluster.auto_start_nats,
+        restart=(node.restart_wanted, node.restart_done),
+    )
+
+
+class Place(msgspec.Struct, frozen=True):
+    """
+    Where a node listens.
+
+    Attributes:
+        url, monitor_url: For a server that somebody else starts; the URL may hold a password.
+    """
+
+    name: str
+    host: str
+    port: int
+    http_port: int
+    starts: bool
+    url: str
+    monitor_url: str
+
+    def __repr__(self) -> str:
+        return f"Place({self.name!r}, {self.host!r}, {self.port!r})"
+
+
+def own_place() -> Place:
+    """Return the node that `standalone` runs, declared again when it was deleted."""
+    if (node := _nodes().filter(name=OWN_NODE).first()) is None:
+        cluster, _ = Cluster.objects.get_or_create(name=OWN_NODE)
+        node = Node.objects.create(name=OWN_NODE, cluster=cluster)
+    cluster = node.cluster
+    port, http_port = node.nats_port or cluster.nats_port, node.http_port or cluster.http_port
+    own = f"nats://{ADMIN_USER}:{quote(admin_password(), safe='')}@{_at(node.address, port)}"
+    return Place(
+        name=node.name,
+        host=cluster.host,
+        port=port,
+        http_port=http_port,
+        starts=cluster.auto_start_nats,
+        url=cluster.nats_url or own,
+        monitor_url=f"http://{_at(node.address, http_port)}",
+    )
+
+
+def node_names() -> list[str]:
+    return list(Node.objects.values_list("name", flat=True))
+
+
+def note_standing(*, name: str, standing: Standing, restart_done: int, now: datetime) -> None:
+    """Write down how a node's server is; `since` when its state is another one than before."""
+    rows = Node.objects.filter(name=name)
+    rows.exclude(state=standing.state).update(since=now)
+    rows.update(
+        state=standing.state,
+        reason=standing.reason,
+        pid=standing.pid,
+        version=standing.version,
+        restarts=standing.restarts,
+        restart_done=restart_done,
+        digest=standing.digest,
+        wanted_digest=standing.wanted_digest,
+        awaits_restart=list(standing.awaits_restart),
+        certificate_ends_at=_moment(standing.certificate_ends),
+        seen_at=now,
+    )
+
+
+def _nodes() -> QuerySet[Node]:
+    return Node.objects.select_related(
+        "client_tls", "route_tls", "cluster__client_tls", "cluster__route_tls"
+    ).prefetch_related("cluster__nodes", "cluster__users")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def set_password(*, user: BrokerUser, password: str, actor: str) -> None:

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import nats
@@ -17,9 +16,7 @@ import pika
 import psycopg
 import pytest
 
-from controlplane.standalone import house, plan
-from controlplane.standalone.run import NotReady, System
-from tests.servers.process import free_port, wait_until
+from tests.servers.process import wait_until
 from tests.servers.standalone import Tickplane
 
 pytestmark = pytest.mark.integration
@@ -184,25 +181,6 @@ async def test_messages_flow_again_after_the_nats_server_was_killed(system):
         await after.complete()
     await client.close()
     assert int(pid_file.read_text()) != killed
-
-
-async def test_another_server_on_the_ports_of_our_nats_is_not_taken_for_it(tmp_path, own_nats):
-    house.prepare(tmp_path)
-    drawn = plan.draw(plan.Given(tmp_path, "127.0.0.1", free_port(), "", "", "secret"))
-    taken = replace(
-        drawn,
-        monitor_url=own_nats.monitor_url,
-        # As if it had taken them between our choice and our start.
-        nats_configuration=drawn.nats_configuration.replace(
-            str(drawn.nats_port), own_nats.url.rpartition(":")[2]
-        ),
-    )
-    system = System(taken, plan.child_environment(taken, os.environ), began_at=0, demo=False)
-
-    with pytest.raises(NotReady, match="another server"):
-        await system.start_broker()
-
-    await system.stop()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104

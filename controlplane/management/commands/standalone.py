@@ -8,6 +8,8 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,9 +34,12 @@ import accounts.services
 import pipeline.services
 import streams.services
 from controlplane import home, invitation, logs
-from controlplane.standalone import house, outside, plan, ports
-from controlplane.standalone.run import NotReady, Report, System
+from controlplane.standalone import house, outside, plan, ports, processes
+from controlplane.standalone.run import NotReady, Report, System, listen_to_signals
 from streams.core.errors import BrokerError
+from streams.services import servers
+from streams.services.supervising import NodeKeeper
+from streams.supervise import AlreadySupervised
 
 DEMO_ACCOUNTS = 20
 PROBE_SESSION_S = 24 * 3600
@@ -83,6 +88,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **raw: Any) -> None:
         began_at = began()
+        processes.share_heaps()
         options = Options(
             raw["host"], raw["port"], raw["exit_after"], raw["json"], not raw["no_demo"]
         )
@@ -91,10 +97,12 @@ class Command(BaseCommand):
             house.prepare(folder)
             with house.only_one(folder):
                 logs.move_to(folder / "log" / "standalone.log")
-                drawn = draw(folder, options)
+                web_port = port_for(options)
                 outside.ask(rabbitmq_url=settings.RABBITMQ_URL, redis_url=settings.REDIS_URL)
-                report = asyncio.run(self.run(drawn, options, began_at))
-        except (house.HouseUnusable, ports.PortTaken, outside.LetNobodyIn) as e:
+                report = asyncio.run(self.run(folder, web_port, options, began_at))
+        except (
+            house.HouseUnusable, ports.PortTaken, outside.LetNobodyIn, AlreadySupervised
+        ) as e:  # fmt: skip
             raise Refused(e) from e
         except OSError as e:
             if e.filename is None:
@@ -106,21 +114,27 @@ class Command(BaseCommand):
         if report is not None:
             self.stdout.write(msgspec.json.encode(asdict(report)).decode())
 
-    async def run(self, drawn: plan.Plan, options: Options, began_at: float) -> Report | None:
+    async def run(
+        self, folder: Path, web_port: int, options: Options, began_at: float
+    ) -> Report | None:
+        stopped = asyncio.Event()
+        listen_to_signals(stopped)
+        with database_in_words():
+            # The rows say what NATS is to run.
+            place = await sync_to_async(migrated)()
+        drawn = draw(folder, web_port, options, place)
         environment = plan.child_environment(drawn, os.environ)
-        system = System(drawn, environment, began_at=began_at, demo=options.demo)
-        system.listen_to_signals()
+        system = System(
+            drawn, environment, began_at=began_at, demo=options.demo, stopped=stopped,
+            keeper=await sync_to_async(nats_keeper)(drawn, place, environment),
+        )  # fmt: skip
         session = SessionStore()
         try:
             await system.start_broker()
-            try:
+            with database_in_words():
                 user, password = await sync_to_async(declare)(drawn, demo=options.demo)
                 cookie = await sync_to_async(probe_cookie)(session, user) if options.as_json else ""
                 expected = await sync_to_async(flowing)() if options.demo else set()
-            except (DatabaseTrouble, MigrationSchemaMissing) as e:
-                # Drivers explain themselves in several lines.
-                why = " ".join(str(e).split()).rstrip(".?")
-                raise Refused(f"the database (DATABASE_URL) cannot be used: {why}.") from e
             # A script reads standard output; what a person must see goes beside it.
             out = self.stderr if options.as_json else self.stdout
             try:
@@ -161,8 +175,35 @@ def began() -> float:
     return at
 
 
-def draw(folder: Path, options: Options) -> plan.Plan:
+@contextmanager
+def database_in_words() -> Iterator[None]:
     """
+    Raises:
+        Refused: The database cannot be used.
+    """
+    try:
+        yield
+    except (DatabaseTrouble, MigrationSchemaMissing) as e:
+        # Drivers explain themselves in several lines.
+        why = " ".join(str(e).split()).rstrip(".?")
+        raise Refused(f"the database (DATABASE_URL) cannot be used: {why}.") from e
+
+
+def migrated() -> servers.Place:
+    """
+    Bring the database up to date; return the node of NATS that runs here.
+
+    Raises:
+        django.db.Error, MigrationSchemaMissing: The database cannot be used.
+    """
+    call_command("migrate", interactive=False, verbosity=0)
+    return servers.own_place()
+
+
+def port_for(options: Options) -> int:
+    """
+    Return the web server's port.
+
     Raises:
         PortTaken: The port that was asked for is not free.
         Refused: The host cannot be listened on safely, or at all.
@@ -175,36 +216,67 @@ def draw(folder: Path, options: Options) -> plan.Plan:
         raise Refused("--exit-after is a number of seconds, 0 or more.")
     try:
         if options.port is None:
-            port = ports.Picker().near(plan.WEB_PORT)
-        else:
-            port = ports.exactly(options.host, options.port)
+            return ports.Picker().near(plan.WEB_PORT)
+        return ports.exactly(options.host, options.port)
     except (OSError, OverflowError) as e:
         raise Refused(f"--host {options.host} --port {options.port}: {str(e).rstrip('.')}.") from e
+
+
+def draw(folder: Path, web_port: int, options: Options, place: servers.Place) -> plan.Plan:
+    """
+    Raises:
+        PortTaken: There is no free port for an embedded part.
+    """
     # From the environment alone: the settings also know what an earlier run wrote down.
+    nats_url, monitor_url = (os.environ.get(name, "") for name in ("NATS_URL", "NATS_MONITOR_URL"))
+    if not nats_url and not place.starts:
+        nats_url, monitor_url = place.url, place.monitor_url
     return plan.draw(
         plan.Given(
             home=folder,
             host=options.host,
-            web_port=port,
-            nats_url=os.environ.get("NATS_URL", ""),
-            monitor_url=os.environ.get("NATS_MONITOR_URL", ""),
-            nats_password=settings.NATS_PASSWORD,
+            web_port=web_port,
+            nats_url=nats_url,
+            monitor_url=monitor_url,
+            nats_password=servers.admin_password(),
+            nats_port=place.port,
+            monitor_port=place.http_port,
         )
     )
 
 
+def nats_keeper(
+    drawn: plan.Plan, place: servers.Place, environment: Mapping[str, str]
+) -> NodeKeeper | None:
+    """
+    Return what keeps the embedded server, or None when an outside one is used.
+
+    Raises:
+        BrokerAway: There is no nats-server.
+        OSError: Its folder cannot be used.
+    """
+    if not drawn.nats_port:
+        return None
+    fixed = {
+        "port": drawn.nats_port,
+        "http_port": drawn.monitor_port,
+        # Our own processes reach it on loopback, whatever else it listens on.
+        "host": place.host if place.host in plan.WILDCARDS else "127.0.0.1",
+    }
+    return NodeKeeper(name=place.name, environment=environment, fixed=fixed, ends_with_us=True)
+
+
 def declare(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
     """
-    Bring the database and the streams up to date; on the first start, make the admin and the demo.
+    Create the declared streams; on the first start, make the admin and the demo.
 
     Returns:
         An administrator, and the password when this call made it.
 
     Raises:
-        django.db.Error, MigrationSchemaMissing: The database cannot be used.
+        django.db.Error: The database cannot be used.
         BrokerError: NATS does not answer.
     """
-    call_command("migrate", interactive=False, verbosity=0)
     settings.NATS_URL, settings.NATS_MONITOR_URL = drawn.nats_url, drawn.monitor_url
     try:
         streams.services.keep_streams(now=timezone.now())
