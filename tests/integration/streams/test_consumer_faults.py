@@ -88,7 +88,7 @@ async def test_acknowledgements_wait_for_the_link(own_nats):
         ) as consumer:
             await until(lambda: len(held) == 50)
             await asyncio.to_thread(own_nats.kill)
-            await until(lambda: not stream.client.is_connected)
+            await until(lambda: not consumer._client.is_connected)
             for delivery in held:
                 delivery.ack()
             await asyncio.sleep(0.05)  # Several times as long as answers are joined.
