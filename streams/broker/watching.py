@@ -198,6 +198,14 @@ async def latest(
     return [_direct(message) for message in found], left == 0
 
 
+async def count_from(client: Client, stream: str, seq: int, subject: str) -> int:
+    """Return how many messages there are from a sequence on, the server's own count."""
+    body = {"seq": seq, "next_by_subj": subject, "batch": 1}
+    found, _end = await batch(client, f"$JS.API.DIRECT.GET.{stream}", body, 1)
+    left = [int((message.headers or {})["Nats-Num-Pending"]) for message in found]
+    return left[0] + 1 if left else 0
+
+
 async def batch(
     client: Client, subject: str, body: Mapping[str, Any], limit: int
 ) -> tuple[list[Msg], Msg | None]:
