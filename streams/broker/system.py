@@ -165,16 +165,21 @@ async def forget_server(client: Client, name: str, *, within_s: float = ANSWER_S
     await _api(client, "SERVER.REMOVE", {"peer": name}, within_s)
 
 
-def called(url: str, call: Callable[[Client], Awaitable[T]], *, within_s: float = 5.0) -> T:
+def called(
+    url: str, call: Callable[[Client], Awaitable[T]], *, within_s: float = 5.0, **options: Any
+) -> T:
     """
     Return what `call` returns over a connection of its own: for code that does not await.
+
+    Args:
+        options: Of the connection, see `connect`.
 
     Raises:
         BrokerAway: Not connected in time, or no answer in time.
     """
 
     async def run() -> T:
-        client = await connect(url, name="system", patience_s=within_s)
+        client = await connect(url, name="system", patience_s=within_s, **options)
         try:
             async with asyncio.timeout(within_s):
                 return await call(client)
