@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 from typing import Any
 
-# user:password@ of any URL. The user stays: it says which account was refused.
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
-# name=value and "name": "value" of fields that hold secrets.
-_NAMED_SECRET = re.compile(
-    r"""(?ix) (["']?\b[\w-]*(?:password|passwd|secret|token|authorization)[\w-]*["']?\s*[=:]\s*)
-    (?:(?:basic|bearer|digest|token)\s+)?("[^"]*"|'[^']*'|[^\s,;&}]+)"""
-)
+from streams.core.redaction import redacted
 
-# A list of secrets, with commas in it.
-_SECRETS = re.compile(r"(?i)(account_keys[\"']?\s*[=:]\s*)\S+")
-# Tokens of ours, which say so themselves. What a page shows of one is shorter.
-_OWN_TOKEN = re.compile(r"\b(tpa?_)[\w-]{16,}")
-
-
-def redacted(text: str) -> str:
-    """Return the text with URL passwords, values of secret-named fields and our tokens hidden."""
-    text = _URL_PASSWORD.sub(r"\1:***@", text)
-    for secret in (_OWN_TOKEN, _SECRETS, _NAMED_SECRET):
-        text = secret.sub(r"\1***", text)
-    return text
+__all__ = ["RedactingFormatter", "configuration", "move_to", "redacted"]
 
 
 class RedactingFormatter(logging.Formatter):

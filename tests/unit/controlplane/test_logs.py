@@ -23,6 +23,7 @@ CANARY = "hunter2canary"
         f"TICKPLANE_ACCOUNT_KEYS={CANARY},{CANARY}=",
         f"refused: tpa_{CANARY * 3}",
         f"GET /x?t=tp_{CANARY * 3} 404",
+        f"the user's $2b$10${(CANARY * 5)[:53]} is none",
     ],
 )
 def test_no_secret_reaches_a_log_line(text):
