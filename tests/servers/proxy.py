@@ -31,6 +31,12 @@ class Proxy:
         """From now on nothing goes through, in either direction, and no link is closed."""
         self._open.clear()
 
+    def cut(self) -> None:
+        """Close every link, and let no other one through."""
+        self.swallow()
+        for task in self._tasks:
+            task.cancel()
+
     def let_through(self) -> None:
         """Hand on again, what was held up first."""
         self._open.set()

@@ -80,21 +80,20 @@ async def test_a_stream_that_is_deleted_is_an_error(own_nats):
 
 async def test_acknowledgements_wait_for_the_link(own_nats):
     held: list[Delivery] = []
-    async with numbers(own_nats, "UNSENT") as stream:
+    async with numbers(own_nats, "UNSENT") as stream, Proxy(own_nats.port) as proxy:
         await stream.add(50)
         await stream.consumer("reader", ack_wait=120 * SECOND)
         async with running(
-            own_nats.url, stream, durable="reader", on_message=held.append, manual=True
+            proxy.url, stream, durable="reader", on_message=held.append, manual=True
         ) as consumer:
             await until(lambda: len(held) == 50)
-            await asyncio.to_thread(own_nats.kill)
+            proxy.cut()
             await until(lambda: not consumer._client.is_connected)
             for delivery in held:
                 delivery.ack()
             await asyncio.sleep(0.05)  # Several times as long as answers are joined.
             assert consumer.counters().unsent == 50
-            await asyncio.to_thread(own_nats.start)
-            await until(lambda: stream.client.is_connected)
+            proxy.let_through()
             await until(lambda: stream.is_done("reader"))
 
     assert len(held) == 50
