@@ -26,6 +26,26 @@ class Undecodable(ValueError):
     """The payload is not the protobuf message that its subject promises."""
 
 
+def decoded(data_type: str, payload: bytes) -> Trade | Ticker | OrderBook:
+    """
+    Return the message of one type of data.
+
+    Raises:
+        BadSubject: No such type has a message.
+        Undecodable: The payload is not of it.
+    """
+    message_type = KINDS.get(data_type)
+    if message_type is None:
+        raise BadSubject(f"data of type {data_type!r} have no message")
+    found = message_type()
+    try:
+        found.ParseFromString(payload)
+    except DecodeError as e:
+        raise Undecodable(f"{data_type}: {e}") from e
+    assert isinstance(found, Trade | Ticker | OrderBook)
+    return found
+
+
 def parse(
     subject: str, payload: bytes, templates: Templates = STANDARD
 ) -> Trade | Ticker | OrderBook:
@@ -37,16 +57,9 @@ def parse(
         Undecodable: The payload is not that kind.
     """
     place = templates.parse(subject)
-    message_type = KINDS.get(place.data_type) if place else None
-    if message_type is None:
+    if place is None or place.data_type not in KINDS:
         raise BadSubject(f"{subject!r} names no kind of market data")
-    message = message_type()
-    try:
-        message.ParseFromString(payload)
-    except DecodeError as e:
-        raise Undecodable(f"{subject}: {e}") from e
-    assert isinstance(message, Trade | Ticker | OrderBook)
-    return message
+    return decoded(place.data_type, payload)
 
 
 def decimal(number: int, exponent: int) -> str:
@@ -61,10 +74,19 @@ def readable(subject: str, payload: bytes, templates: Templates = STANDARD) -> d
     Raises:
         BadSubject, Undecodable: See `parse`.
     """
-    message = parse(subject, payload, templates)
+    return words(parse(subject, payload, templates))
+
+
+def words(message: Trade | Ticker | OrderBook) -> dict[str, Any]:
+    """
+    Return the message as `readable` does.
+
+    Raises:
+        Undecodable: Its prices and quantities are not as many.
+    """
     p, q = message.price_exponent, message.quantity_exponent
     if max(abs(p), abs(q)) > LARGEST_EXPONENT:
-        raise Undecodable(f"{subject}: exponents {p} and {q}")
+        raise Undecodable(f"exponents {p} and {q}")
     common = {
         "venue": message.venue,
         "symbol": message.symbol,

@@ -7,8 +7,14 @@ contract.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+import msgspec
+
+from streams.core.templates import Templates
 
 SERVICE = "message-broker-service"
 
@@ -27,21 +33,85 @@ def stream_row(stream: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def published(streams: Iterable[Mapping[str, Any]]) -> int:
+    """
+    Return how many messages these streams have stored since they were created, purged ones too.
+
+    A mirror, and a stream that only collects from others, hold copies, which were counted there.
+    """
+    return sum(
+        stream["state"]["last_seq"] - max(stream["config"].get("first_seq", 0) - 1, 0)
+        for stream in streams
+        if stream["config"].get("subjects")
+    )
+
+
+def consumed(consumers: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many messages these consumers were handed, repeated ones too."""
+    return sum(consumer["delivered"]["consumer_seq"] for consumer in consumers)
+
+
 def message_stats(
-    varz: Mapping[str, Any], account: Mapping[str, Any], streams: Sequence[Mapping[str, Any]]
+    varz: Mapping[str, Any],
+    account: Mapping[str, Any],
+    streams: Iterable[Mapping[str, Any]],
+    consumers: Iterable[Mapping[str, Any]],
 ) -> dict[str, int]:
     """
     Return what the broker counted.
 
-    published: messages that streams have stored since they were created.
-    consumed: messages that the server sent to its clients since it started.
-    errors: JetStream API calls refused, and clients cut off as slow, since it started.
+    published, consumed: See there. (The server's own count of what it sent has every answer and
+        acknowledgement in it.)
+    errors: JetStream API calls refused, and clients cut off as slow, since the server started.
     """
     return {
-        "published": sum(stream["state"]["last_seq"] for stream in streams),
-        "consumed": varz.get("out_msgs", 0),
+        "published": published(streams),
+        "consumed": consumed(consumers),
         "errors": account.get("api", {}).get("errors", 0) + varz.get("slow_consumers", 0),
     }
+
+
+class Look(msgspec.Struct, frozen=True):
+    """The server's counters at one moment of its own clock."""
+
+    server_id: str
+    at: datetime
+    in_msgs: int
+    out_msgs: int
+    in_bytes: int
+    out_bytes: int
+
+
+def look(varz: Mapping[str, Any]) -> Look:
+    """
+    Raises:
+        msgspec.ValidationError: The server says something else than its counters.
+    """
+    return msgspec.convert({**varz, "at": varz.get("now")}, Look)
+
+
+def rates(before: Look, after: Look) -> dict[str, float]:
+    """Return what went through per second between two looks at one server, the second one later."""
+    over_s = (after.at - before.at).total_seconds()
+    return {"over_s": round(over_s, 3)} | {
+        f"{name}_per_s": round((getattr(after, name) - getattr(before, name)) / over_s, 1)
+        for name in ("in_msgs", "out_msgs", "in_bytes", "out_bytes")
+    }
+
+
+def collected(counts: Iterable[tuple[str, int]], templates: Templates) -> dict[str, dict[str, int]]:
+    """
+    Return how many messages are stored of each exchange and type of data.
+
+    Args:
+        counts: Subjects and their messages. Those of no market data are passed over.
+    """
+    found: dict[str, Counter[str]] = {}
+    for subject, count in counts:
+        place = templates.parse(subject)
+        if place is not None:
+            found.setdefault(place.exchange, Counter())[place.data_type] += count
+    return {exchange: dict(sorted(found[exchange].items())) for exchange in sorted(found)}
 
 
 def server_summary(varz: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,15 +131,25 @@ def server_summary(varz: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def status(
+def status(  # noqa: PLR0913  each is a part of the answer
     *,
     timestamp: str,
     uptime_s: int,
     varz: Mapping[str, Any] | None,
     account: Mapping[str, Any],
     streams: Sequence[Mapping[str, Any]],
+    consumers: Sequence[Mapping[str, Any]],
+    collection: Mapping[str, Mapping[str, int]] | None,
+    measured: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return `GET /api/v1/status`. `varz` is None when the server does not answer."""
+    """
+    Return `GET /api/v1/status`: the broker's contract, then `data` of the collector's, then what
+    neither asks for.
+
+    Args:
+        varz: None when the server does not answer.
+        collection: None when JetStream does not answer.
+    """
     return {
         "service": SERVICE,
         "timestamp": timestamp,
@@ -82,7 +162,13 @@ def status(
             {key: row[key] for key in ("name", "subjects", "messages", "bytes", "consumer_count")}
             for row in map(stream_row, streams)
         ],
-        "message_stats": message_stats(varz or {}, account, streams),
+        "message_stats": message_stats(varz or {}, account, streams, consumers),
+        "data": {
+            "status": "running" if collection is not None else "unreachable",
+            "collection_stats": collection or {},
+        },
+        "measured": measured,
+        "jetstream": {key: account.get(key, 0) for key in ("memory", "storage")},
     }
 
 

@@ -76,7 +76,7 @@ def _protobuf(payload: bytes, data_type: str | None) -> Shown | None:
     if data_type not in market.KINDS or len(payload) > LONGEST_PROTOBUF:
         return None
     try:
-        value = market.readable(f"market.any.any.{data_type}", payload)
+        value = market.words(market.decoded(data_type, payload))
     except (BadSubject, market.Undecodable):
         return None
     text = msgspec.json.encode(value)

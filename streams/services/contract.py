@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from streams.broker import server
 from streams.core import report
 from streams.core.errors import BrokerAway, BrokerError
-from streams.services.linked import link
+from streams.services import metering, templates
 from streams.services.live import live_streams
 
 logger = logging.getLogger(__name__)
 
 JsonObject = dict[str, Any]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def stream_rows() -> list[JsonObject]:
@@ -27,12 +31,20 @@ def stream_rows() -> list[JsonObject]:
 
 def status(*, now: datetime, started_at: datetime) -> JsonObject:
     """Return `GET /api/v1/status`; a broker that is away is a state, not an error."""
-    streams: Sequence[JsonObject] = []
-    account: JsonObject = {}
     varz = _varz()
+    streams: list[JsonObject] = []
+    consumers: list[JsonObject] = []
+    account: JsonObject = {}
+    collection: dict[str, dict[str, int]] | None = None
+    measured: JsonObject = {"throughput": None, "round_trip_ms": None}
     if varz is not None:
         try:
-            streams, account = live_streams(), link().api("INFO")
+            # First this one: it connects, where nobody has, and the next is measured.
+            streams = live_streams()
+            account, measured["round_trip_ms"] = metering.account()
+            consumers = metering.consumers(streams)
+            collection = metering.collection(streams, templates.active_or_standard())
+            measured["throughput"] = metering.throughput()
         except BrokerError as e:
             logger.warning("JetStream does not answer: %s", e)
     return report.status(
@@ -41,6 +53,9 @@ def status(*, now: datetime, started_at: datetime) -> JsonObject:
         varz=varz,
         account=account,
         streams=streams,
+        consumers=consumers,
+        collection=collection,
+        measured=measured,
     )
 
 
@@ -59,7 +74,8 @@ def health() -> tuple[bool, JsonObject]:
 
 
 def nats_info() -> JsonObject:
-    return report.nats_info(_varz(), _own_pid())
+    varz = _varz()
+    return report.nats_info(varz, _own_pid() if varz is not None else None)
 
 
 def _varz() -> Mapping[str, Any] | None:
@@ -71,7 +87,13 @@ def _varz() -> Mapping[str, Any] | None:
 
 
 def _own_pid() -> int | None:
-    try:
-        return int(Path(settings.NATS_PID_FILE).read_text(encoding="ascii"))
-    except (OSError, ValueError):
+    """Return the process of the server that answers, where that is one of ours."""
+    host = urlsplit(settings.NATS_MONITOR_URL).hostname
+    if host not in LOOPBACK:
         return None
+    try:
+        pid = int(Path(settings.NATS_PID_FILE).read_text(encoding="ascii"))
+        os.kill(pid, 0)  # Only asks: a file outlives a server that was killed.
+    except (OSError, ValueError, OverflowError):
+        return None
+    return pid if pid > 0 else None
