@@ -153,8 +153,8 @@ CONSUMER_FIELDS = by_name(
         doc="After how long without a client it is removed; 0 means never.",
     ),
     Field(
-        name="pause_until", kind="time", group="life", level=1,
-        doc="Delivers nothing before then. Better paused and resumed than declared.",
+        name="pause_until", kind="time", group="life", level=1, change="immutable",
+        doc="Delivers nothing before then. At creation only: afterwards it is paused and resumed.",
     ),
     # The server's own.
     Field(

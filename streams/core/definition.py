@@ -43,6 +43,8 @@ def changed_stream(name: str, config: Config, live: Config) -> dict[str, Any]:
     if "duplicate_window" not in config and 0 < age_ns < window_ns:
         # Left to the server, which nevertheless refuses a window longer than the new age.
         body["duplicate_window"] = age_ns
+    if not body.get("mirror") and "mirror_direct" not in config:
+        body.pop("mirror_direct", None)  # Goes with the mirror, or the server refuses.
     return _given(body)
 
 
@@ -86,7 +88,8 @@ def without_own(config: Config) -> dict[str, Any]:
 
 def declared(config: Config) -> dict[str, Any]:
     """Return what an operator would have written to have this configuration."""
-    return {k: v for k, v in without_own(config).items() if k not in ("name", "durable_name")}
+    own = ("name", "durable_name", "pause_until")
+    return {k: v for k, v in without_own(config).items() if k not in own}
 
 
 def _given(config: Config) -> dict[str, Any]:

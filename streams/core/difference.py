@@ -21,7 +21,7 @@ Kind = Literal["stream", "consumer"]
 Effect = Literal["change", "one_way", "destructive", "refused", "drift"]
 Standing = Literal["unknown", "in_sync", "changed", "drifted", "missing"]
 
-# Paused and resumed by hand: no drift.
+# Paused and resumed by hand: neither drift nor a change to be made.
 TRANSIENT = frozenset({"pause_until"})
 NAMES = frozenset({"name", "durable_name"})
 
@@ -73,7 +73,10 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def live_config(self) -> dict[str, Any] | None:
-        return None if self.live is None else dict(self.live.get("config") or {})
+        """Without the server's own metadata, of which STREAM.LIST tells less than STREAM.INFO."""
+        if self.live is None:
+            return None
+        return definition.without_own(self.live.get("config") or {})
 
 
 def differences(one: Declared, live: Config) -> Iterator[Change]:
@@ -87,7 +90,7 @@ def differences(one: Declared, live: Config) -> Iterator[Change]:
         if name in desired and not _left_to_the_server(field, asked):
             if asked != is_now:
                 yield _change(one, name, desired, live, drifted=moved)
-        elif moved and name not in TRANSIENT:
+        elif moved:
             change = _change(one, name, {}, live, drifted=True)
             yield msgspec.structs.replace(change, effect="drift")
 
@@ -132,7 +135,7 @@ def as_applied(one: Declared, live: Config) -> bool:
 
 
 def _names(one: Declared, desired: Config, live: Config) -> Iterator[str]:
-    yield from (name for name in one.table if name not in NAMES)
+    yield from (name for name in one.table if name not in NAMES | TRANSIENT)
     yield from sorted({*desired, *live, *(one.applied or ())} - one.table.keys())
 
 

@@ -147,6 +147,8 @@ def _sealed(config: Config) -> Reasons:
 def _mirror(config: Config) -> Reasons:
     mirror = config.get("mirror")
     if not mirror:
+        if config.get("mirror_direct"):
+            yield "mirror_direct", "in a mirror only"
         return
     for field in (
         "subjects",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from django.db import transaction
 
-from streams.core import difference
+from streams.core import definition, difference
 from streams.core import plan as planning
 from streams.core.errors import PlanChanged, StreamsError
 from streams.core.plan import Item, Plan
@@ -109,8 +109,8 @@ def _one(item: Item, row: Record, actor: str, now: datetime, saved: dict[str, st
         file = _save_first(item, actor, now, saved) if item.needs_name else ""
         detail = f"backup {file}" if file else ""
         reason = carry_out(item, row, actor=actor, now=now, detail=detail)
-    except StreamsError as e:
-        # Anticipated: the operator reads it beside the object.
+    except (StreamsError, OSError) as e:
+        # Anticipated, a full disk too: the operator reads it beside the object.
         logger.warning("%s %s not applied: %s", item.kind, item.name, e)
         row.last_error = str(e)[:200]
         row.save(update_fields=["last_error"])
@@ -152,7 +152,7 @@ def carry_out(  # noqa: PLR0913
             kind=item.kind,
             name=item.name,
             before=item.live,
-            after=made,
+            after=definition.without_own(made),
             detail="; ".join(filter(None, (_told(item), detail))),
         )
     logger.info("%s %s: %s by %s", item.kind, item.name, item.action, actor)
@@ -178,7 +178,7 @@ def _unchanged(item: Item) -> JsonObject:
     """
     stream, _, consumer = item.name.partition("/")
     info = live.live_consumer(stream, consumer) if consumer else live.live_stream(stream)
-    if info is None or info["config"] != item.live:
+    if info is None or definition.without_own(info["config"]) != item.live:
         raise PlanChanged("changed in NATS meanwhile; make another plan")
     return info
 
