@@ -2,8 +2,8 @@
 Which changes a running nats-server takes without a restart.
 
 A server refuses a whole reload when one option in it needs a restart. So those are held back until
-somebody asks for the restart, and the rest goes live. Measured with nats-server 2.15; where the
-table and a server disagree the server's refusal counts.
+somebody asks for the restart, and the rest goes live. The table is what nats-server 2.15 answered,
+option by option; where a server disagrees its refusal counts.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _RESTART = {
     "http_port": "monitoring port",
     "store_folder": "data folder",
     "sync_interval_s": "sync interval",
-    "jetstream": "JetStream",
+    "max_subscriptions": "max subscriptions",
+    "lame_duck_s": "lame duck duration",
 }
 _DOWN_ONLY = {"max_memory_bytes": "max memory", "max_storage_bytes": "max storage"}
 _LIVE = {
     "client_advertise": "client address",
     "pid_file": "pid file",
     "log_file": "log file",
+    "jetstream": "JetStream",
     "max_streams": "max streams",
     "max_consumers": "max consumers",
     "max_connections": "max connections",
-    "max_subscriptions": "max subscriptions",
     "max_payload_bytes": "max payload",
     "write_deadline_s": "write deadline",
     "ping_interval_s": "ping interval",
     "max_pings_out": "max pings out",
-    "lame_duck_s": "lame duck duration",
     "users": "users",
     "system_hash": "system password",
     "tls": "TLS for clients",
@@ -80,8 +80,8 @@ def _needs_restart(field: str, before: NodeConfiguration, after: NodeConfigurati
         return bool(getattr(after, field) < getattr(before, field))
     if field == "routes":
         return _routes_need_restart(before.routes, after.routes)
-    if field == "tls":
-        return (before.tls is None) != (after.tls is None)
+    if field == "log_file":
+        return bool(before.log_file) != bool(after.log_file)
     return field in _RESTART
 
 

@@ -106,6 +106,9 @@ class NodeConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes | None = None
     tls: Tls | None = None
 
+    def __repr__(self) -> str:
+        return f"NodeConfiguration({self.name!r}, {self.host!r}, {self.port!r})"
+
     @property
     def monitor_url(self) -> str:
         """Where this machine asks the server about itself."""
