@@ -1,0 +1,62 @@
+"""What a publisher keeps of a record, and who sends it."""
+
+from __future__ import annotations
+
+import abc
+from collections import deque
+from typing import TypeAlias
+
+from streams.broker.answers import Answer
+
+NEVER_S = float("inf")
+
+
+class Route:
+    """
+    One subject, and who sends its records now; None as long as nobody was asked.
+
+    Attributes:
+        head: How each of its lines begins.
+    """
+
+    __slots__ = ("head", "sender", "subject")
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.head = b"HPUB %b " % subject.encode()
+        self.sender: Sender | None = None
+
+
+# Where it goes, and the tail of its line: see `wire`. A tuple is the cheapest thing that holds two.
+Record: TypeAlias = tuple[Route, bytes]
+
+
+class Sender(abc.ABC):
+    """
+    Attributes:
+        key: The first token of its answers' subjects, after the inbox.
+        waiting: Records that were not written yet. The publisher appends.
+        due_s: When there will be something to do although nothing happened.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.waiting: deque[Record] = deque()
+        self.due_s = NEVER_S
+
+    @abc.abstractmethod
+    def work(self, now_s: float) -> bytes:
+        """Return what is to be written now."""
+
+    @abc.abstractmethod
+    def answered(self, tokens: list[str], answer: Answer, now_s: float) -> None:
+        """
+        Take an answer.
+
+        Args:
+            tokens: Of its subject, those after the inbox.
+        """
+
+    @abc.abstractmethod
+    def on_new_link(self) -> None:
+        """Prepare to begin again: what was in flight may be lost."""
