@@ -72,8 +72,48 @@ def test_a_published_message_is_stored_and_counted(broker, client):
     rows = {row["name"]: row for row in client.get("/api/v1/streams").json()["streams"]}
     assert rows["MARKET_DATA"]["messages"] == 1
     assert rows["SERVICE_LOGS"]["last_seq"] == 1
-    stats = client.get("/api/v1/status").json()["message_stats"]
-    assert stats["published"] == 2
+    status = client.get("/api/v1/status").json()
+    assert status["message_stats"] == {"published": 2, "consumed": 0, "errors": 0}
+    assert status["data"] == {
+        "status": "running", "collection_stats": {"binance": {"trade": 1}},
+    }  # fmt: skip
+
+
+async def test_what_consumers_were_handed_is_counted(broker):
+    from asgiref.sync import sync_to_async  # noqa: PLC0415
+    from django.core.cache import cache  # noqa: PLC0415
+
+    await sync_to_async(services.keep_streams)(now=timezone.now())
+    for number in range(5):
+        await sync_to_async(services.publish)(subject="market.okx.X.ticker", message={"n": number})
+    reader = await nats.connect(broker.url)
+    pulled = await reader.jetstream().pull_subscribe("market.>", durable="desk")
+    await pulled.fetch(3)
+    await reader.close()
+
+    cache.clear()
+    status = await sync_to_async(services.status)(now=timezone.now(), started_at=timezone.now())
+
+    assert status["message_stats"]["consumed"] == 3
+    assert status["data"]["collection_stats"] == {"okx": {"ticker": 5}}
+
+
+def test_throughput_and_round_trip_are_measured(broker, client):
+    services.keep_streams(now=timezone.now())
+    before = client.get("/api/v1/status").json()["measured"]
+    for number in range(50):
+        services.publish(subject="market.okx.X.trade", message={"n": number})
+    # Within a second the same is answered again.
+    assert wait_for(lambda: rates(client) != before["throughput"])
+    measured = client.get("/api/v1/status").json()["measured"]
+
+    assert 0 < measured["round_trip_ms"] < 5000
+    assert measured["throughput"]["over_s"] >= 0.9
+    assert measured["throughput"]["in_msgs_per_s"] * measured["throughput"]["over_s"] >= 50
+
+
+def rates(client):
+    return client.get("/api/v1/status").json()["measured"]["throughput"]
 
 
 async def test_a_subject_outside_all_streams_still_reaches_its_subscribers(broker):
