@@ -21,7 +21,7 @@ from streams.core import definition
 from streams.core.errors import ApiRefused, StreamsError
 from streams.core.plan import Item, item
 from streams.models import BrokerAct, Cluster, Policy, Standing, Stream
-from streams.services import audit, declaring, sync
+from streams.services import audit, declaring, sync, templates
 from streams.services.declaring import Record, Side
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def keep_streams(*, now: datetime) -> Kept:
     Raises:
         BrokerAway, ApiRefused: NATS cannot be asked. Nothing was changed.
     """
+    templates.ensure_stored()
     side = declaring.side_by_side()
     if _declare_fast_ingest(side):
         side = declaring.side_by_side()

@@ -79,6 +79,19 @@ def test_a_published_message_is_stored_and_counted(broker, client):
     }  # fmt: skip
 
 
+def test_the_older_scheme_has_a_stream_from_the_first_minute(broker, client, settings):
+    settings.SUBJECT_SCHEME = "push"
+
+    kept = services.keep_streams(now=timezone.now())
+    publish(client, {"subject": "trade.deribit.BTC-PERPETUAL", "message": {"price": 1}})
+    publish(client, {"subject": "volatility-index.deribit.BTC", "message": {"value": 1}})
+
+    assert "PUSHED_DATA" in kept.created
+    assert client.get("/api/v1/status").json()["data"]["collection_stats"] == {
+        "deribit": {"trade": 1, "volatility_index": 1},
+    }  # fmt: skip
+
+
 async def test_what_consumers_were_handed_is_counted(broker):
     from asgiref.sync import sync_to_async  # noqa: PLC0415
     from django.core.cache import cache  # noqa: PLC0415
