@@ -40,7 +40,7 @@ class Declared(forms.ModelForm[Any]):
         label=_("Further fields"),
         required=False,
         max_length=typed.LONGEST_TEXT,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 1, "spellcheck": "false"}),
         help_text=_(
             "Fields that this version has no line for, as a JSON object; they are sent as they are."
         ),

@@ -12,13 +12,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from streams.core import sizes, subjects
+from streams.core import serverconf, sizes, subjects
 from streams.core.errors import BadDefinition, BadSubject
 from streams.models import BrokerUser, Cluster, Node, TlsFiles
 
 LONGEST_LIST = 20_000
 LONGEST_PASSWORD = 128
 
+OWN_USERS = frozenset({serverconf.ADMIN_USER, serverconf.SYSTEM_USER, serverconf.ROUTE_USER})
 SIZES = ("jetstream_max_memory", "jetstream_max_storage", "max_payload")
 SPANS = ("write_deadline", "ping_interval", "lame_duck_duration")
 ALWAYS = "always"
@@ -242,6 +243,12 @@ class UserForm(Plain):
             "cluster", "name", "role", "enabled", "subjects", "streams", "publish_allow",
             "publish_deny", "subscribe_allow", "subscribe_deny",
         )  # fmt: skip
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if name in OWN_USERS:
+            raise ValidationError(gettext("This is the name of a user of Tickplane itself."))
+        return name
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

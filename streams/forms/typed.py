@@ -121,7 +121,7 @@ class Duration(Count):
 class Lines(Typed):
     """Several texts, one on each line."""
 
-    widget = forms.Textarea(attrs={"rows": 3})
+    widget = forms.Textarea(attrs={"rows": 1})
 
     def text(self, value: Any) -> str:
         return "\n".join(map(str, value)) if isinstance(value, list) else shown_json(value)
@@ -146,7 +146,7 @@ class Durations(Lines):
 class Json(Typed):
     """An object."""
 
-    widget = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
+    widget = forms.Textarea(attrs={"rows": 1, "spellcheck": "false"})
     holds: type[Any] = dict
 
     def text(self, value: Any) -> str:
