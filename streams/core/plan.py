@@ -116,7 +116,8 @@ def item(one: Declared, *, level: int) -> Item:
         found = fields.check(one.config, one.table, level=level)
         if not found:
             raise
-        return _item(one, "refused", "changed", reasons=_reasons(found))
+        stands: Standing = "missing" if one.live is None else "changed"
+        return _item(one, "refused", stands, reasons=_reasons(found))
 
 
 def _missing(one: Declared, level: int) -> Item:

@@ -193,6 +193,7 @@ def test_a_declaration_of_the_wrong_type_is_refused_by_name(config, field, live)
     found = item(config, live)
 
     assert found.action == "refused"
+    assert found.standing == ("changed" if live else "missing")
     assert found.reasons[0].startswith(f"{field}: ")
 
 
