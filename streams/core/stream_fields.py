@@ -88,7 +88,7 @@ STREAM_FIELDS = by_name(
     ),
     Field(
         name="sources", kind="structs", group="subjects", inner=SOURCE, default=(),
-        doc="Copies from several streams into this one.",
+        doc="Copies from several streams into this one; each has what a mirror has.",
     ),
     # How long it is kept.
     Field(

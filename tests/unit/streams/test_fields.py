@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core import fields, values
 from streams.core.fields import CONSUMER_FIELDS, STREAM_FIELDS
+from tests import fields_page
 
 SECOND = 1_000_000_000
 JSON = st.recursive(
@@ -140,3 +141,7 @@ def test_a_consumer_keeps_within_its_stream(config):
     stream = {"num_replicas": 1, "consumer_limits": {"max_ack_pending": 10}}
 
     assert list(fields.check(config, CONSUMER_FIELDS, stream=stream)) == list(config)
+
+
+def test_the_page_of_the_fields_is_what_the_tables_say():
+    assert fields_page.PAGE.read_text(encoding="utf-8") == fields_page.page()
