@@ -55,6 +55,7 @@ class Looking(admin.ModelAdmin[Any]):
             rows=[_row(row) for row in found.rows] if found else [],
             further=_further(form.cleaned_data, found) if found else {},
             may_publish=self.has_change_permission(request, stream),
+            may_remove=self.has_delete_permission(request, stream),
         )
 
     def publish_view(self, request: HttpRequest, pk: int) -> HttpResponse:

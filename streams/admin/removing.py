@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -15,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from streams.admin import shown
 from streams.admin.pages import page, reason
 from streams.core.errors import StreamsError, Unconfirmed
-from streams.forms.acts import Removal, Which
+from streams.forms.acts import MOST, Erasure, Removal, Which
 from streams.models import Policy, Stream
 from streams.services import purging
 
@@ -26,6 +27,11 @@ class Removing(admin.ModelAdmin[Any]):
         return [
             path("<int:pk>/purge/", wrap(self.purge_view), name="streams_stream_purge"),
             path("<int:pk>/remove/", wrap(self.remove_view), name="streams_stream_remove"),
+            path(
+                "<int:pk>/messages/<int:seq>/remove/",
+                wrap(self.remove_message_view),
+                name="streams_stream_remove_message",
+            ),
             *super().get_urls(),
         ]
 
@@ -110,13 +116,40 @@ class Removing(admin.ModelAdmin[Any]):
         self._tell_backup(request, done)
         return HttpResponseRedirect(reverse("admin:streams_stream_change", args=[stream.pk]))
 
+    def remove_message_view(self, request: HttpRequest, pk: int, seq: int) -> HttpResponse:
+        stream = self._stream(request, pk)
+        if seq > MOST:
+            raise Http404
+        form = Erasure(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                purging.delete_message(
+                    stream=stream.name,
+                    seq=seq,
+                    typed_name=form.cleaned_data["typed_name"],
+                    actor=shown.actor(request),
+                    now=timezone.now(),
+                    erase=form.cleaned_data["erase"],
+                )
+            except StreamsError as e:
+                _refuse(form, e)
+            else:
+                told = gettext("Message %(seq)d is removed.") % {"seq": seq}
+                self.message_user(request, told, level=messages.SUCCESS)
+                return HttpResponseRedirect(reverse("admin:streams_stream_messages", args=[pk]))
+        return page(
+            self, request, "stream/remove_message.html",
+            title=gettext("Remove message %(seq)d") % {"seq": seq}, owner=stream, form=form,
+            guarded=stream.policy != Policy.MANAGE,
+        )  # fmt: skip
+
     def _tell_backup(self, request: HttpRequest, done: purging.Purged) -> None:
         if done.backup is not None:
             told = gettext("What was there is in the backup %(backup)s.")
             self.message_user(request, told % {"backup": done.backup})
 
 
-def _refuse(form: Removal, error: StreamsError) -> None:
+def _refuse(form: forms.Form, error: StreamsError) -> None:
     if isinstance(error, Unconfirmed):
         form.add_error("typed_name", gettext("This is not its name."))
     else:

@@ -15,7 +15,7 @@ from streams.admin import shown
 from streams.admin.pages import page, reason, tell
 from streams.core.errors import StreamsError
 from streams.models import Policy, Stream
-from streams.services import importing
+from streams.services import advisories, importing
 
 # A page of more than these boxes helps nobody; the box above them takes all.
 SHOWN = 500
@@ -40,7 +40,8 @@ class Taking(admin.ModelAdmin[Any]):
             live = services.live_streams()
         except StreamsError as e:
             return self._import_page(request, refusal=reason(e))
-        declared = set(Stream.objects.values_list("name", flat=True))
+        # Tickplane's own stream is nobody's to declare.
+        declared = {advisories.STREAM, *Stream.objects.values_list("name", flat=True)}
         return self._import_page(
             request,
             found=[_row(info) for info in live if info["config"]["name"] not in declared],

@@ -138,7 +138,7 @@ class Which(forms.Form):
 
 class TypedName(forms.Form):
     typed_name = forms.CharField(
-        label=_("Type its name to confirm"),
+        label=_("Type the name to confirm"),
         max_length=255,
         strip=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "vTextField"}),
@@ -150,6 +150,12 @@ class Removal(TypedName):
         label=_("Without a backup"),
         required=False,
         help_text=_("What goes is then gone for ever."),
+    )
+
+
+class Erasure(TypedName):
+    erase = forms.BooleanField(
+        label=_("Overwrite it on the disk too"), required=False, help_text=_("Slower.")
     )
 
 

@@ -322,3 +322,18 @@ def test_without_nats_every_page_opens_and_says_so(operator, stream, broker):
         page = operator.post(path, body, follow=True)
         assert page.status_code == 200, path
         assert "NATS is away" in page.content.decode(), path
+
+
+def test_one_message_is_removed_with_the_streams_name(operator, stream):
+    filled(operator, stream)
+    address = row(stream, "messages/2/remove/")
+
+    wrong = operator.post(address, {"typed_name": "2"})
+    done = operator.post(address, {"typed_name": "ORDERS", "erase": "on"}, follow=True)
+    again = operator.post(address, {"typed_name": "ORDERS"})
+
+    assert list(wrong.context["form"].errors) == ["typed_name"]
+    assert "Message 2 is removed." in told(done)
+    assert [entry["row"].seq for entry in done.context["rows"]] == [3, 1]
+    assert again.context["form"].non_field_errors()
+    assert operator.get(row(stream, f"messages/{10**30}/remove/")).status_code == 404
