@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import nats.errors
-import nats.js.errors
 from nats.aio.client import Client
 
 from streams.broker.connect import connect
@@ -66,37 +65,42 @@ class Link:
 
         self._run(call, within_s)
 
-    def publish_stored(self, subject: str, payload: bytes, within_s: float = CALL_S) -> bool:
+    def publish_stored(
+        self,
+        subject: str,
+        payload: bytes,
+        within_s: float = CALL_S,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
         """
-        Publish one message; return whether a stream stored it.
+        Publish one message; return JetStream's acknowledgement, None where no stream stores it.
+
+        The acknowledgement has `stream`, `seq` and, for a message that was there, `duplicate`.
 
         Raises:
             BrokerAway: No answer in time.
             ApiRefused: A stream captures the subject and refused the message.
             TooLarge: More bytes than the server takes.
         """
+        told = dict(headers) if headers else None
 
-        async def call(client: Client) -> bool:
-            if len(payload) > client.max_payload:
-                raise TooLarge(subject, len(payload), client.max_payload)
+        async def call(client: Client) -> dict[str, Any] | None:
+            size = len(payload) + _size(told)
+            if size > client.max_payload:
+                raise TooLarge(subject, size, client.max_payload)
             # Asked first: a plain subscriber takes the message without answering, and waiting for
             # a stream's acknowledgement would then fail for a message that has arrived.
             query = msgspec.json.encode({"subject": subject})
             reply = await client.request("$JS.API.STREAM.NAMES", query, timeout=within_s)
-            answer = msgspec.json.decode(reply.data)
-            if error := answer.get("error"):
-                raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
-            if not answer.get("streams"):
-                await client.publish(subject, payload)
+            if not _answer(reply.data).get("streams"):
+                await client.publish(subject, payload, headers=told)
                 await client.flush(timeout=max(1, round(within_s)))
-                return False
+                return None
             try:
-                await client.jetstream().publish(subject, payload, timeout=within_s)
-            except nats.js.errors.NoStreamResponseError:
-                return False  # Its stream went away meanwhile; plain subscribers have received it.
-            except nats.js.errors.APIError as e:
-                raise ApiRefused(e.err_code or 0, e.description or "refused") from e
-            return True
+                reply = await client.request(subject, payload, timeout=within_s, headers=told)
+            except nats.errors.NoRespondersError:
+                return None  # Its stream went away meanwhile; subscribers have received it.
+            return _answer(reply.data)
 
         return self._run(call, within_s)
 
@@ -117,10 +121,7 @@ class Link:
         async def call(client: Client) -> bytes:
             return (await client.request(f"$JS.API.{verb}", payload, timeout=within_s)).data
 
-        answer: dict[str, Any] = msgspec.json.decode(self._run(call, within_s))
-        if error := answer.get("error"):
-            raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
-        return answer
+        return _answer(self._run(call, within_s))
 
     def run(self, call: Callable[[Client], Awaitable[T]], within_s: float | None = CALL_S) -> T:
         """
@@ -190,3 +191,18 @@ async def _closed(client: Client) -> None:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
+
+
+def _answer(data: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = msgspec.json.decode(data)
+    if error := answer.get("error"):
+        raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
+    return answer
+
+
+def _size(headers: Mapping[str, str] | None) -> int:
+    """Return the bytes that headers take on the wire, which count as the payload's do."""
+    lines = [
+        len(name.encode()) + len(value.encode()) + 4 for name, value in (headers or {}).items()
+    ]
+    return sum(lines) + len(b"NATS/1.0\r\n\r\n") if lines else 0
