@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +24,7 @@ from streams.api.base import (
     describes,
     text,
 )
-from streams.services import browsing, publishing, purging
+from streams.services import audit, browsing, publishing, purging
 
 LARGEST = 2**63 - 1
 LOOK = {"GET": ("streams.view_stream",)}
@@ -184,10 +185,20 @@ class Anything(Configuration):
 class PublishSerializer(Strict):
     subject = text(max_length=1024)
     message = Anything(help_text="A JSON object; or a text, which is sent as it is.")
+    headers = serializers.DictField(child=text(), required=False, default=dict)
+    msgId = text(
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The same again, within the stream's duplicate window, is stored once.",
+    )
 
 
 class StoredSerializer(serializers.Serializer[Any]):
     stored = serializers.BooleanField(help_text="Whether a stream stored it.")
+    stream = serializers.CharField()
+    seq = serializers.IntegerField()
+    duplicate = serializers.BooleanField()
 
 
 class Publish(StreamsView):
@@ -196,7 +207,7 @@ class Publish(StreamsView):
 
     @describes(
         StoredSerializer,
-        {"stored": True},
+        {"stored": True, "stream": "MARKET_DATA", "seq": 10_001, "duplicate": False},
         asks=PublishSerializer,
         given={"subject": "market.test.X.trade", "message": {"price": 1}},
         away=True,
@@ -204,7 +215,22 @@ class Publish(StreamsView):
     def post(self, request: Request) -> Response:
         """Publish one message as a test, and say whether a stream stored it."""
         asked = self.asked(PublishSerializer(data=request.data))
-        return Response({"stored": publishing.publish_test(**asked, actor=actor(request))})
+        subject = asked["subject"]
+        found = publishing.publish(
+            subject=subject,
+            message=asked["message"],
+            headers=asked["headers"],
+            msg_id=asked["msgId"],
+        )
+        # Not what was in it: that may be anything.
+        audit.note(
+            actor=actor(request),
+            action="publish",
+            kind="stream",
+            name=found.stream or subject,
+            detail=f"{subject}: {found.seq}" if found.stream else "no stream stores it",
+        )
+        return Response(StoredSerializer({**asdict(found), "stored": bool(found.stream)}).data)
 
 
 class PurgeSerializer(Strict):
