@@ -246,6 +246,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "collect-advisories": {
+        "task": "streams.collect_advisories",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
+    "refresh-consumers": {
+        "task": "streams.refresh_consumers",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
+    "prune-streams": {
+        "task": "streams.prune",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
 }
 
 # REST

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from streams import services
+from streams import services, tasks
 from streams.core.errors import BrokerAway
 from streams.models import Advisory
 from streams.services import advisories
@@ -124,6 +124,8 @@ def test_nats_being_away_is_said(own_broker):
 
     with pytest.raises(BrokerAway):
         collect()
+    tasks.collect_advisories()  # Says so, and comes again.
+    tasks.refresh_consumers()
 
 
 def test_the_same_advisory_is_kept_once():
@@ -154,3 +156,12 @@ def test_the_oldest_go_beyond_what_is_kept(settings):
     assert advisories.prune() == 0
     left = list(Advisory.objects.values_list("event_id", flat=True))
     assert left == ["stream_action-0", "stream_action-1", "stream_action-same"]
+
+
+def test_pruning_comes_by_the_clock(settings, tmp_path):
+    settings.ADVISORIES_KEPT, settings.HOME = 1, tmp_path
+    advisories.keep(payloads=[payload(1), payload(2)])
+
+    tasks.prune()
+
+    assert Advisory.objects.count() == 1
