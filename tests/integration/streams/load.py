@@ -138,12 +138,11 @@ class Load:
 
     async def stored(self):
         """Return how often the stream holds each number, in the order of the first of each."""
-        state = (await call(self.asking, f"STREAM.INFO.{STREAM}"))["state"]
         counts, complete = Counter(), asyncio.Event()
 
         async def take(msg):
             counts[int(msg.data)] += 1
-            if counts.total() >= state["messages"]:
+            if msg.metadata.num_pending == 0:
                 complete.set()
 
         sub = await self.asking.jetstream().subscribe(
@@ -152,6 +151,8 @@ class Load:
         async with asyncio.timeout(PATIENCE_S):
             await complete.wait()
         await sub.unsubscribe()
+        info = await call(self.asking, f"STREAM.INFO.{STREAM}", within_s=10)
+        assert info["state"]["messages"] == counts.total()
         return counts
 
 
