@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from streams.broker import answers, wire
+from streams.broker import answers
 from streams.broker.lanes import FLUSH, Lane
 from streams.broker.learning import Learner
 from streams.broker.ledger import Ledger
 from streams.broker.ones import Terms
-from streams.broker.records import NEVER_S, Record, Route, Sender
+from streams.broker.records import NEVER_S, Route, Sender
 from streams.broker.routes import Routes
+from streams.broker.wire import HEADER_BYTES, TAIL
 from streams.core.errors import BadSubject, TooLarge
 
 # How late it may be noticed that an answer does not come.
@@ -26,6 +27,7 @@ class Dispatch:
     """
     Attributes:
         news: Senders to be looked at now. `on_news` is called when there is one more.
+        max_payload: What the server takes, headers included.
     """
 
     def __init__(  # noqa: PLR0913
@@ -47,6 +49,7 @@ class Dispatch:
         self._ledger = ledger
         self._inbox_chars = len(inbox)
         self._on_news = on_news
+        self.max_payload = 0
         self.news: dict[Sender, None] = {}
         self._terms = Terms(
             ledger=ledger,
@@ -62,7 +65,7 @@ class Dispatch:
         self._lanes: dict[str, Lane] = {}
         self._tick_s = 0.0
 
-    def submit(self, subject: str, payload: bytes, msg_id: str, max_payload: int) -> bool:
+    def submit(self, subject: str, payload: bytes, msg_id: str) -> bool:
         """
         Take one record; return whether there is room for more.
 
@@ -75,16 +78,19 @@ class Dispatch:
         if not msg_id.isprintable():
             raise BadSubject(f"{msg_id!r} cannot be a message id")
         ident = msg_id.encode()
-        size = wire.size(ident, payload)
-        if size > max_payload:
-            raise TooLarge(subject, size, max_payload)
+        header = len(ident) + HEADER_BYTES
+        size = header + len(payload)
+        if size > self.max_payload:
+            raise TooLarge(subject, size, self.max_payload)
         sender = route.sender
         if sender is None:
             sender = self._learner(route)
-        tail = wire.tail(ident, payload)
-        waiting = sender.waiting
-        waiting.append((route, tail))
-        if len(waiting) in (1, FLUSH):
+        tail = TAIL % (header, size, ident, payload)
+        sender.routes.append(route)
+        tails = sender.tails
+        tails.append(tail)
+        waiting = len(tails)
+        if waiting == 1 or waiting == FLUSH:  # noqa: PLR1714 - a set would cost as much again
             self._stir(sender)
         return self._ledger.took(len(tail))
 
@@ -128,8 +134,9 @@ class Dispatch:
         if lane is None:
             lane = self._lanes[stream] = Lane(stream, self._terms, self._scatter)
         learner.route.sender = lane
-        lane.waiting.extend(learner.waiting)
-        learner.waiting.clear()
+        for route, tail in learner.take_waiting():
+            lane.routes.append(route)
+            lane.tails.append(tail)
         self._stir(lane)
 
     def _scatter(self, lane: Lane) -> None:
@@ -138,12 +145,13 @@ class Dispatch:
             route.sender = None
         written, waiting = lane.take_all()
         for record in written:
-            self._learner_of(record).keep(record)
-        for record in waiting:
-            self._learner_of(record).waiting.append(record)
+            self._learner_of(record[0]).keep(record)
+        for route, tail in waiting:
+            learner = self._learner_of(route)
+            learner.routes.append(route)
+            learner.tails.append(tail)
 
-    def _learner_of(self, record: Record) -> Learner:
-        route = record[0]
+    def _learner_of(self, route: Route) -> Learner:
         learner = route.sender if isinstance(route.sender, Learner) else self._learner(route)
         self._stir(learner)
         return learner

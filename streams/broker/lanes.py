@@ -21,7 +21,7 @@ from collections.abc import Callable
 from streams.broker import wire
 from streams.broker.answers import NOT_BATCHED, REFUSED_FOR_GOOD, Answer, Refusal
 from streams.broker.ones import Ones, Terms
-from streams.broker.records import NEVER_S, Record, Sender
+from streams.broker.records import NEVER_S, Record, Route, Sender
 
 logger = logging.getLogger(__name__)
 
@@ -37,66 +37,87 @@ ASK_S = 0.3
 PROBE_AGAIN_S = 60.0
 
 
+class Flush:
+    """Records that were written at once. `last` is the sequence of the last, `size` their bytes."""
+
+    __slots__ = ("last", "routes", "size", "tails")
+
+    def __init__(self, routes: list[Route], tails: list[bytes], size: int) -> None:
+        self.routes = routes
+        self.tails = tails
+        self.size = size
+        self.last = 0
+
+    def cut(self, count: int) -> int:
+        """Forget the first few; return their bytes."""
+        size = sum(map(len, self.tails[:count]))
+        del self.routes[:count], self.tails[:count]
+        self.size -= size
+        return size
+
+
 class Batch:
     """
     Attributes:
-        flushes: What is not acknowledged: up to which sequence, the records, their bytes.
+        flushes: What is not acknowledged.
         probing: Its first record tries whether the stream takes batches at all.
         closing: Something went wrong; its end is asked for, and awaited, to learn how much is
             stored. told: It was asked for.
+        way: Where its last record went.
         heard_s: When it last moved.
     """
 
     __slots__ = (
-        "acked", "closing", "committed", "flushes", "heard_s", "in_flight_bytes", "key", "last",
-        "pinged", "prefix", "probing", "sent", "told",
+        "acked", "closing", "committed", "flushes", "heard_s", "in_flight_bytes", "key", "pinged",
+        "prefix", "probing", "sent", "told", "way",
     )  # fmt: skip
 
     def __init__(self, key: str, prefix: bytes, *, probing: bool) -> None:
         self.key = key
         self.prefix = prefix
         self.sent = self.acked = 0
-        self.flushes: deque[tuple[int, list[Record], int]] = deque()
+        self.flushes: deque[Flush] = deque()
         self.in_flight_bytes = 0
         self.probing = probing
         self.committed = self.closing = self.told = self.pinged = False
         self.heard_s = 0.0
-        self.last: Record | None = None
+        self.way: Route | None = None
 
-    def wrote(self, records: list[Record], size: int, now_s: float) -> int:
+    def wrote(self, flush: Flush, now_s: float) -> int:
         """Note records that are written now; return the sequence of the first."""
         if self.sent == self.acked:
             self.heard_s = now_s
         first = self.sent + 1
-        self.sent += len(records)
-        self.flushes.append((self.sent, records, size))
-        self.in_flight_bytes += size
-        self.last = records[-1]
+        self.sent += len(flush.tails)
+        flush.last = self.sent
+        self.flushes.append(flush)
+        self.in_flight_bytes += flush.size
+        self.way = flush.routes[-1]
         return first
 
     def about(self, sequence: int, operation: int) -> bytes:
-        assert self.last is not None, "a batch begins with a record"
-        return wire.about(self.last, self.prefix, sequence, operation)
+        assert self.way is not None, "a batch begins with a record"
+        return wire.about(self.way, self.prefix, sequence, operation)
 
     def release(self, upto: int) -> tuple[int, int]:
         """Forget the records up to a sequence; return how many, and how many bytes."""
         count, size = 0, 0
-        while self.flushes and self.flushes[0][0] <= upto:
-            _, records, flush_size = self.flushes.popleft()
-            count, size = count + len(records), size + flush_size
+        while self.flushes and self.flushes[0].last <= upto:
+            flush = self.flushes.popleft()
+            count, size = count + len(flush.tails), size + flush.size
         if self.flushes and upto > self.acked + count:
-            # A part of a flush: the rest stays.
-            last, records, flush_size = self.flushes[0]
-            cut = len(records) - (last - upto)
-            part = sum(len(rest) for _, rest in records[:cut])
-            self.flushes[0] = (last, records[cut:], flush_size - part)
-            count, size = count + cut, size + part
+            cut = upto - self.acked - count
+            count, size = count + cut, size + self.flushes[0].cut(cut)
         self.acked += count
         self.in_flight_bytes -= size
         return count, size
 
     def left(self) -> list[Record]:
-        return [record for _, records, _ in self.flushes for record in records]
+        return [
+            record
+            for flush in self.flushes
+            for record in zip(flush.routes, flush.tails, strict=True)
+        ]
 
 
 class Lane(Sender):
@@ -127,7 +148,7 @@ class Lane(Sender):
             self._go_on(self._batch, out, now_s)
         elif self._ones:
             self._go_on_singly(out, now_s)
-        elif self.waiting and self._is_time(now_s):
+        elif self.tails and self._is_time(now_s):
             self._begin(out, now_s)
         return b"".join(out)
 
@@ -148,20 +169,16 @@ class Lane(Sender):
         """Return the records that were written, and those that wait."""
         if self._batch is not None:
             self._end(self._batch, self._batch.acked)
-        waiting = list(self.waiting)
-        self.waiting.clear()
-        return self._ones.take_all(), waiting
+        return self._ones.take_all(), self.take_waiting()
 
     # Batches.
 
     def _begin(self, out: list[bytes], now_s: float) -> None:
         if self.batched is False and now_s >= self._probe_again_s:
             self.batched = None
-        if len(self.waiting) == 1:
-            records, _ = self._next_records(1)
+        if len(self.tails) == 1:
+            self._write_singly(out, now_s)
             self._ones.alone = True
-            self._flushed_s = now_s
-            out.append(self._ones.write(records[0], now_s))
         elif self.batched is False:
             self._write_singly(out, now_s)
         else:
@@ -199,9 +216,9 @@ class Lane(Sender):
         # Four answers of the server's own choice may be outstanding: many publishers that write
         # at once are told to go slowly, all of them.
         window = min(self._terms.window, OUTSTANDING * self._flow)
-        while self.waiting and self._is_time(now_s) and not batch.committed:
+        while self.tails and self._is_time(now_s) and not batch.committed:
             room = window - (batch.sent - batch.acked)
-            count = min(len(self.waiting), FLUSH, room)
+            count = min(len(self.tails), FLUSH, room)
             # A flush worth its while, not one for each record that was acknowledged.
             if room <= 0 or (count == room and room < window // OUTSTANDING):
                 break
@@ -210,26 +227,28 @@ class Lane(Sender):
             self._flush(batch, count, out, now_s)
 
     def _flush(self, batch: Batch, count: int, out: list[bytes], now_s: float) -> None:
-        records, size = self._next_records(count)
-        first = batch.wrote(records, size, now_s)
-        batch.committed = not self.waiting
+        flush = self._next_flush(count)
+        first = batch.wrote(flush, now_s)
+        batch.committed = not self.tails
         self._flushed_s = now_s
-        out.append(wire.batch(records, batch.prefix, first, commit=batch.committed))
+        out.append(
+            wire.batch(flush.routes, flush.tails, batch.prefix, first, commit=batch.committed)
+        )
 
-    def _next_records(self, count: int) -> tuple[list[Record], int]:
-        """Return the oldest that wait, and their bytes: so many, or as many as fit."""
-        take = self.waiting.popleft
-        records = [take() for _ in range(count)]
-        size = sum([len(rest) for _, rest in records])
-        while size > FLUSH_BYTES and len(records) > 1:
-            record = records.pop()
-            self.waiting.appendleft(record)
-            size -= len(record[1])
-        self._terms.ledger.wrote(len(records))
-        return records, size
+    def _next_flush(self, count: int) -> Flush:
+        """Return the oldest that wait: so many, or as many as fit."""
+        take, take_route = self.tails.popleft, self.routes.popleft
+        tails = [take() for _ in range(count)]
+        size = sum(map(len, tails))
+        while size > FLUSH_BYTES and len(tails) > 1:
+            self.tails.appendleft(tails.pop())
+            size -= len(self.tails[0])
+        routes = [take_route() for _ in tails]
+        self._terms.ledger.wrote(len(tails))
+        return Flush(routes, tails, size)
 
     def _is_time(self, now_s: float) -> bool:
-        if len(self.waiting) >= FLUSH or now_s >= self._flushed_s + FLUSH_S:
+        if len(self.tails) >= FLUSH or now_s >= self._flushed_s + FLUSH_S:
             return True
         self.due_s = self._flushed_s + FLUSH_S
         return False
@@ -304,16 +323,17 @@ class Lane(Sender):
         elif now_s - ones.oldest_written_s > self._terms.ack_s:
             ledger.resent += 1
             out.append(ones.write_oldest(now_s))
-        elif self.batched is False and self.waiting and self._is_time(now_s):
+        elif self.batched is False and self.tails and self._is_time(now_s):
             self._write_singly(out, now_s)
 
     def _write_singly(self, out: list[bytes], now_s: float) -> None:
-        count = min(len(self.waiting), self._terms.window - len(self._ones))
+        count = min(len(self.tails), self._terms.window - len(self._ones))
         if count <= 0:
             return
-        records, _ = self._next_records(count)
+        flush = self._next_flush(count)
         self._flushed_s = now_s
-        out.extend([self._ones.write(record, now_s) for record in records])
+        write = self._ones.write
+        out += [write(record, now_s) for record in zip(flush.routes, flush.tails, strict=True)]
 
     def _single_answered(self, number: int, answer: Answer, now_s: float) -> None:
         record = self._ones.get(number)

@@ -48,11 +48,11 @@ class Learner(Sender):
             return b""
         ledger = self._terms.ledger
         if not self._ones:
-            if not self.waiting:
+            if not self.tails:
                 return b""
             ledger.wrote(1)
             self.due_s = now_s + self._patience_s()
-            return self._ones.write(self.waiting.popleft(), now_s)
+            return self._ones.write((self.routes.popleft(), self.tails.popleft()), now_s)
         if self._ones.proven and self._ones.unwritten:
             ledger.resent += self._ones.unwritten
             self.due_s = now_s + self._terms.ack_s
@@ -91,7 +91,7 @@ class Learner(Sender):
                 self.due_s = now_s
         elif answer.error is None:
             self._learned(self, answer.stream)
-        elif self.waiting:
+        elif self.tails:
             self.due_s = now_s
         else:
             self._learned(self, None)

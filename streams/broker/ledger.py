@@ -28,8 +28,7 @@ class Ledger:
         self.resent = self.refused = self.rejected = 0
         self.room = asyncio.Event()
         self.room.set()
-        self.settled = asyncio.Event()
-        self.settled.set()
+        self._settled = asyncio.Event()
         self._say_refused_s = 0.0
 
     def counters(self) -> PublishCounters:
@@ -47,14 +46,18 @@ class Ledger:
 
     def took(self, size: int) -> bool:
         """Note a record that waits; return whether there is room for more."""
-        if not self.waiting:
-            self.settled.clear()
         self.waiting += 1
         self.bytes += size
         if self.waiting < self.max_waiting and self.bytes < self.max_bytes:
             return True
         self.room.clear()
         return False
+
+    async def until_settled(self) -> None:
+        """Return when every record taken so far, or since, is stored or given up."""
+        if self.waiting or self.in_flight:
+            self._settled.clear()
+            await self._settled.wait()
 
     def wrote(self, count: int) -> None:
         """Note records that are written for the first time."""
@@ -85,7 +88,7 @@ class Ledger:
         self.bytes -= size
         self._make_room()
         if not self.in_flight and not self.waiting:
-            self.settled.set()
+            self._settled.set()
 
     def _make_room(self) -> None:
         if (

@@ -72,6 +72,7 @@ class Publisher:
             dice=dice,
             on_news=self._stir,
         )
+        self._dispatch.max_payload = client.max_payload
         self._wake: asyncio.Future[None] | None = None
         self._link = 0
 
@@ -85,7 +86,7 @@ class Publisher:
             BadSubject: The subject is not concrete, or the id holds a control character.
             TooLarge: The server would close the connection over it.
         """
-        return self._dispatch.submit(subject, payload, msg_id, self._client.max_payload)
+        return self._dispatch.submit(subject, payload, msg_id)
 
     async def room(self) -> None:
         """Return when half of the buffer is free again."""
@@ -95,7 +96,7 @@ class Publisher:
         """Return whether everything submitted so far was acknowledged in time."""
         try:
             async with asyncio.timeout(within_s):
-                await self._ledger.settled.wait()
+                await self._ledger.until_settled()
         except TimeoutError:
             return False
         return True
@@ -116,6 +117,7 @@ class Publisher:
             self._refuse_closed()
             if not self._on_this_link():
                 await self._until_connected()
+                self._dispatch.max_payload = self._client.max_payload
                 self._dispatch.on_new_link()
             await self._write(self._dispatch.work(loop.time()))
             if not self._dispatch.news:

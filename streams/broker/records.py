@@ -27,7 +27,7 @@ class Route:
         self.sender: Sender | None = None
 
 
-# Where it goes, and the tail of its line: see `wire`. A tuple is the cheapest thing that holds two.
+# Where it goes, and the tail of its line: see `wire`.
 Record: TypeAlias = tuple[Route, bytes]
 
 
@@ -35,14 +35,22 @@ class Sender(abc.ABC):
     """
     Attributes:
         key: The first token of its answers' subjects, after the inbox.
-        waiting: Records that were not written yet. The publisher appends.
+        routes, tails: Of the records that were not written yet. Two lists, because as many pairs
+            would have Python's garbage collector run over all of them, again and again.
         due_s: When there will be something to do although nothing happened.
     """
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.waiting: deque[Record] = deque()
+        self.routes: deque[Route] = deque()
+        self.tails: deque[bytes] = deque()
         self.due_s = NEVER_S
+
+    def take_waiting(self) -> list[Record]:
+        waiting = list(zip(self.routes, self.tails, strict=True))
+        self.routes.clear()
+        self.tails.clear()
+        return waiting
 
     @abc.abstractmethod
     def work(self, now_s: float) -> bytes:
