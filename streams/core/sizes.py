@@ -7,6 +7,7 @@ The letters mean what they mean to nats-server: `k` is 1,000 and `kb` is 1,024.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from streams.core.errors import BadDefinition
 
@@ -23,15 +24,21 @@ _FACTORS: dict[str, int] = {
     },
 }  # fmt: skip
 # What the server holds in 64 bits, with a sign.
-MOST_BYTES = 2**63 - 1
+MOST_COUNT = 2**63 - 1
 
 _PART = r"(\d{1,12}(?:\.\d{1,9})?)(ns|us|ms|s|m|h|d)"
 _DURATION = re.compile(f"(?:{_PART})+", re.ASCII)
 _PARTS = re.compile(_PART, re.ASCII)
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_UNITS_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+}
 _BARE = re.compile(r"\d{1,12}(?:\.\d{1,9})?", re.ASCII)
-# The server counts nanoseconds in 64 bits: 292 years.
-MOST_SECONDS = 9_223_372_036.0
 
 
 def size_bytes(text: str, field: str = "size") -> int:
@@ -46,25 +53,30 @@ def size_bytes(text: str, field: str = "size") -> int:
     if found is None or factor is None:
         raise BadDefinition(field, f'{text!r} is no size; write for example "512MB" or "1GB"')
     size = int(found[1]) * factor
-    if size > MOST_BYTES:
+    if size > MOST_COUNT:
         raise BadDefinition(field, f"{text!r} is more than the server can count")
     return size
 
 
-def duration_s(text: str, field: str = "duration") -> float:
+def duration_ns(text: str, field: str = "duration") -> int:
     """
-    Return "2m", "1h30m" or "500ms" in seconds; a bare number is seconds already.
+    Return "2m", "1h30m" or "500ms" in nanoseconds; a bare number is in seconds.
 
     Raises:
         BadDefinition: It is no duration, or more than the server can count.
     """
     text = text.strip()
     if _BARE.fullmatch(text):
-        seconds = float(text)
-    elif _DURATION.fullmatch(text):
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PARTS.findall(text))
-    else:
+        text += "s"
+    if not _DURATION.fullmatch(text):
         raise BadDefinition(field, f'{text!r} is no duration; write for example "2m" or "500ms"')
-    if seconds > MOST_SECONDS:
+    # Exactly: a float has too few digits for the nanoseconds of a few months.
+    count = int(sum(Decimal(number) * _UNITS_NS[unit] for number, unit in _PARTS.findall(text)))
+    if count > MOST_COUNT:
         raise BadDefinition(field, f"{text!r} is more than the server can count")
-    return seconds
+    return count
+
+
+def duration_s(text: str, field: str = "duration") -> float:
+    """Return the same in seconds. Raises as `duration_ns` does."""
+    return duration_ns(text, field) / _UNITS_NS["s"]
