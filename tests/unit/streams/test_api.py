@@ -297,6 +297,54 @@ def test_what_happened_is_listed_newest_first(boss):
     assert late.status_code == 400
 
 
+YAML = """
+message-broker-service:
+  nats:
+    max_payload: "2MB"
+    streams:
+      CUSTOM_STREAM: {subjects: ["custom.>"], retention: "limits", max_age: 7200, storage: "file"}
+"""
+
+
+def take(client, text, query=""):
+    data = text if isinstance(text, bytes) else text.encode()
+    return client.post(f"{ROOT}/file/import{query}", data, content_type="application/yaml")
+
+
+def test_a_file_is_tried_taken_and_written_again(boss):
+    tried = take(boss, YAML, "?dryRun=true").json()
+    assert not Stream.objects.filter(name="CUSTOM_STREAM").exists()
+    taken = take(boss, YAML).json()
+    written = boss.get(f"{ROOT}/file")
+
+    assert (tried["dryRun"], tried["items"]) == (True, taken["items"])
+    assert {"kind": "stream", "name": "CUSTOM_STREAM", "action": "created", "fields": []} in (
+        taken["items"]
+    )
+    assert Cluster.objects.get(name="tickplane").max_payload == "2MB"
+    assert written["Content-Type"].startswith("application/yaml")
+    assert "CUSTOM_STREAM" in written.content.decode()
+    assert {item["action"] for item in take(boss, written.content).json()["items"]} == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "file"),
+        (b"\xff\xfe", "UTF-8"),
+        ("a: [", "line"),
+        ("other-service: {}", "other-service"),
+        ("message-broker-service: {nats: {nats_port: many}}", "nats_port"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused_with_the_place(boss, text, word):
+    answer = take(boss, text)
+
+    assert answer.status_code == 400
+    assert word in answer.json()["error"]
+    assert boss.get(f"{ROOT}/file?cluster=nowhere").status_code == 404
+
+
 @pytest.mark.parametrize(
     "path", ["clusters", "nodes", "users", "tls", "streams", "audit", "advisories", "backups"]
 )
