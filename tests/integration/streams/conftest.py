@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import nats
 import pytest
 
 from streams import services
+from streams.broker.connect import connect
 from streams.broker.link import Link
+from streams.core.serverconf import SYSTEM_USER
+from streams.services import servers
+from tests.missing import missing
+from tests.servers.cluster import NatsCluster
 from tests.servers.nats import NatsServer
+from tests.servers.process import ServerMissing
 
 
 def linked(server: NatsServer, settings: Any) -> Iterator[NatsServer]:
@@ -48,16 +53,35 @@ def make_stream(broker) -> Iterator[Callable[..., dict[str, Any]]]:
         services.link().api(f"STREAM.DELETE.{name}")
 
 
+@pytest.fixture
+def linked_cluster(tmp_path, settings) -> Iterator[NatsCluster]:
+    """Three servers, linked to as the product would."""
+    found = NatsCluster(tmp_path)
+    settings.NATS_PASSWORD = "of-the-test"
+    found.passwords[SYSTEM_USER] = servers.system_password()
+    try:
+        found.start()
+    except ServerMissing as e:
+        missing("NATS", str(e))
+    settings.NATS_URL = found.url()
+    services.link.cache_clear()
+    yield found
+    services.link().close()
+    services.link.cache_clear()
+    found.stop()
+
+
 def create(link: Link, name: str, **config: Any) -> dict[str, Any]:
     body = {"name": name, "allow_direct": True, "storage": "memory", **config}
     return link.api(f"STREAM.CREATE.{name}", body)
 
 
-def fill(server: NatsServer, messages: Iterable[tuple[str, bytes]]) -> None:
+def fill(server: NatsServer | NatsCluster, messages: Iterable[tuple[str, bytes]]) -> None:
     """Publish (subject, payload) pairs into streams, each acknowledged."""
+    url = server.url() if isinstance(server, NatsCluster) else server.url
 
     async def publish() -> None:
-        client = await nats.connect(server.url)
+        client = await connect(url, name="test")
         stream = client.jetstream(publish_async_max_pending=500)
         waiting = [await stream.publish_async(*message) for message in messages]
         await asyncio.gather(*waiting)

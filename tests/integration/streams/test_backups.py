@@ -14,6 +14,7 @@ import pytest
 from django.utils import timezone
 
 from streams import services
+from streams.broker.connect import connect
 from streams.core.errors import ApiRefused, BadBackup, BadDefinition, BrokerAway, Guarded
 from streams.models import Backup, BrokerAct, Stream
 from streams.services import backups, browsing
@@ -54,11 +55,11 @@ def noise(size, seed=7):
     return random.Random(seed).randbytes(size)  # noqa: S311
 
 
-def digest(server, stream):
+def digest(url, stream):
     """Return a digest over every message of a stream: sequence, subject, time, headers, payload."""
 
     async def read():
-        client = await nats.connect(server.url)
+        client = await nats.connect(url)
         found = hashlib.sha256()
         config = nats.js.api.ConsumerConfig(
             durable_name="digest", ack_policy=nats.js.api.AckPolicy.NONE
@@ -83,9 +84,9 @@ def digest(server, stream):
     return asyncio.run(read())
 
 
-def take_and_acknowledge(server, stream, count):
+def take_and_acknowledge(url, stream, count):
     async def take():
-        client = await nats.connect(server.url)
+        client = await connect(url, name="test")
         sub = await client.jetstream().pull_subscribe_bind("worker", stream)
         for msg in await sub.fetch(count, timeout=5):
             await msg.ack_sync()
@@ -100,8 +101,8 @@ def test_twenty_thousand_messages_and_a_consumer_come_back_as_they_were(broker, 
     fill(broker, [(f"archive.{n % 9}", b"%d:" % n + noise(200, n)) for n in range(20_000)])
     for seq in (5, 777, 20_000):
         api("STREAM.MSG.DELETE.ARCHIVE", {"seq": seq})
-    take_and_acknowledge(broker, "ARCHIVE", 4)
-    before, content = api("STREAM.INFO.ARCHIVE"), digest(broker, "ARCHIVE")
+    take_and_acknowledge(broker.url, "ARCHIVE", 4)
+    before, content = api("STREAM.INFO.ARCHIVE"), digest(broker.url, "ARCHIVE")
     seen: list[int] = []
 
     kept = backed_up("ARCHIVE", progress=seen.append)
@@ -113,11 +114,34 @@ def test_twenty_thousand_messages_and_a_consumer_come_back_as_they_were(broker, 
     # The server's time of a last message that was deleted does not come back; all else does.
     assert {**after["state"], "last_ts": ""} == {**before["state"], "last_ts": ""}
     assert after["config"] == before["config"]
-    assert digest(broker, "ARCHIVE") == content
+    assert digest(broker.url, "ARCHIVE") == content
     worker = api("CONSUMER.INFO.ARCHIVE.worker")
     assert (worker["ack_floor"]["stream_seq"], worker["num_pending"]) == (4, 19_993)
     assert seen == sorted(seen)
     assert len(seen) > 10
+
+
+def test_three_copies_come_back_on_a_cluster_or_as_one(linked_cluster):
+    create(services.link(), "THRICE", subjects=["thrice"], num_replicas=3, storage="file")
+    consumer("THRICE", WORKER)
+    fill(linked_cluster, [("thrice", noise(1000, n)) for n in range(500)])
+    take_and_acknowledge(linked_cluster.url(), "THRICE", 4)
+    wait_until(lambda: floor("THRICE") == 4, 10, "the acknowledgements are known")
+
+    kept = backed_up("THRICE")
+    alone = restore(kept, as_name="ONCE", replicas=1)
+    api("STREAM.DELETE.THRICE")
+    restored = restore(kept)
+
+    assert (alone.messages, restored.messages) == (500, 500)
+    assert [api(f"STREAM.INFO.{n}")["config"]["num_replicas"] for n in ("ONCE", "THRICE")] == [1, 3]
+    wait_until(lambda: floor("THRICE") == floor("ONCE") == 4, 10, "the positions are back")
+    last = browsing.messages(stream="THRICE", backwards=True, limit=1).rows[0]
+    assert (last.seq, last.size) == (500, 1000)
+
+
+def floor(stream):
+    return api(f"CONSUMER.INFO.{stream}.worker")["ack_floor"]["stream_seq"]
 
 
 def test_the_file_is_private_whole_and_written_down(broker, make_stream, home):

@@ -7,33 +7,13 @@ from django.utils import timezone
 
 from streams import services
 from streams.core.errors import BrokerAway, Guarded
-from streams.core.serverconf import SYSTEM_USER
 from streams.models import Advisory, BrokerAct, Stream, StreamConsumer
-from streams.services import advisories, leaders, servers
-from tests.missing import missing
-from tests.servers.cluster import NatsCluster
-from tests.servers.process import ServerMissing, wait_until
+from streams.services import advisories, leaders
+from tests.servers.process import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 NOW = timezone.now()
-
-
-@pytest.fixture
-def cluster(tmp_path, settings):
-    found = NatsCluster(tmp_path)
-    settings.NATS_PASSWORD = "of-the-test"
-    found.passwords[SYSTEM_USER] = servers.system_password()
-    try:
-        found.start()
-    except ServerMissing as e:
-        missing("NATS", str(e))
-    settings.NATS_URL = found.url()
-    services.link.cache_clear()
-    yield found
-    services.link().close()
-    services.link.cache_clear()
-    found.stop()
 
 
 def api(verb, body=None):
@@ -55,7 +35,7 @@ def handed_over(name, before):
     wait_until(other, 20, f"another leader of {name} than {before}")
 
 
-def test_on_three_servers_each_leader_hands_over_and_tells(cluster):
+def test_on_three_servers_each_leader_hands_over_and_tells(linked_cluster):
     advisories.collect(now=NOW)
     api("STREAM.CREATE.LED", {"name": "LED", "subjects": ["led"], "num_replicas": 3})
     worker = {"durable_name": "worker", "ack_policy": "explicit"}
@@ -88,7 +68,7 @@ def collected():
     return True
 
 
-def test_what_has_one_copy_has_nobody_to_hand_over_to(cluster):
+def test_what_has_one_copy_has_nobody_to_hand_over_to(linked_cluster):
     api("STREAM.CREATE.ALONE", {"name": "ALONE", "subjects": ["alone"]})
     Stream.objects.create(name="ALONE")
 
