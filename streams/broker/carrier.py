@@ -136,7 +136,8 @@ class Carrier:
             if announcement is None:
                 break
             await self._write(client, next(self._numbers), announcement)
-        if not self._backlog.is_waiting and (count := self._backlog.newly_dropped()):
+        # Told when all that was kept has arrived, so once for each time that NATS was away.
+        if not self._sent and (count := self._backlog.newly_dropped()):
             await self._write_own(client, self._summary(count))
         if self._health is not None and not self._closing and self._loop.time() >= self._due_s:
             self._due_s = self._loop.time() + self._every_s

@@ -31,10 +31,22 @@ def broker(own_nats):
 
 
 @pytest.fixture
-def announcer(broker):
-    announcer = Announcer(broker.url, "testing")
-    yield announcer
-    announcer.close(0.1)
+def announcers():
+    """Makes announcers that end with the test."""
+    made: list[Announcer] = []
+
+    def make(url, service="testing", **options):
+        made.append(Announcer(url, service, **options))
+        return made[-1]
+
+    yield make
+    for announcer in made:
+        announcer.close(0.1)
+
+
+@pytest.fixture
+def announcer(broker, announcers):
+    return announcers(broker.url)
 
 
 @pytest.fixture
@@ -104,8 +116,8 @@ def test_health_is_told_at_once_and_again(broker, announcer):
     assert bodies[0]["interval_seconds"] == 0.1
 
 
-def test_what_a_plain_subscriber_or_nobody_takes_is_not_lost_for_good(own_nats):
-    announcer = Announcer(own_nats.url, "testing")
+def test_what_a_plain_subscriber_or_nobody_takes_is_not_lost_for_good(own_nats, announcers):
+    announcer = announcers(own_nats.url)
     announcer.event("started")
 
     counters = settled(announcer)
@@ -123,8 +135,10 @@ def test_a_stream_that_refuses_is_counted(broker, announcer):
     assert settled(announcer).refused == 1
 
 
-def test_while_nats_is_away_nobody_waits_and_what_was_dropped_is_told_afterwards(broker, log):
-    announcer = Announcer(broker.url, "testing", max_waiting=50)
+def test_while_nats_is_away_nobody_waits_and_what_was_dropped_is_told_afterwards(
+    broker, announcers, log
+):
+    announcer = announcers(broker.url, max_waiting=50)
     log.handlers[0].announcer = announcer
     log.warning("before")
     settled(announcer)
@@ -149,8 +163,8 @@ def test_while_nats_is_away_nobody_waits_and_what_was_dropped_is_told_afterwards
     assert announcer.close()
 
 
-def test_what_was_under_way_when_the_server_died_is_stored_once(broker):
-    announcer = Announcer(broker.url, "testing", max_waiting=100_000)
+def test_what_was_under_way_when_the_server_died_is_stored_once(broker, announcers):
+    announcer = announcers(broker.url, max_waiting=100_000)
     for number in range(3_000):
         announcer.event("counted", number=number)
         if number == 1_000:
@@ -189,8 +203,8 @@ def test_a_record_that_cannot_be_formatted_ends_nothing(broker, announcer, log, 
     assert settled(announcer).stored == 1
 
 
-def test_closing_sends_what_is_left_or_gives_up_in_time(broker):
-    reached, away = Announcer(broker.url, "a"), Announcer("nats://127.0.0.1:9", "b")
+def test_closing_sends_what_is_left_or_gives_up_in_time(broker, announcers):
+    reached, away = announcers(broker.url, "a"), announcers("nats://127.0.0.1:9", "b")
     for announcer in (reached, away):
         announcer.event("stopping")
 
@@ -204,8 +218,8 @@ def test_closing_sends_what_is_left_or_gives_up_in_time(broker):
     assert stored(broker, "SYSTEM_EVENTS")[0][0] == "system.service.a.stopping"
 
 
-def test_an_announcer_that_was_never_used_costs_no_thread_and_no_connection(broker):
-    announcer = Announcer(broker.url, "testing")
+def test_an_announcer_that_was_never_used_costs_no_thread_and_no_connection(broker, announcers):
+    announcer = announcers(broker.url)
 
     assert announcer.close()
     assert not any("announcer" in thread.name for thread in threading.enumerate())
