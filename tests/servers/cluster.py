@@ -22,6 +22,7 @@ from streams.core.serverconf import (
     SYSTEM_USER,
     NodeConfiguration,
     Routes,
+    Tls,
     User,
     render,
 )
@@ -91,7 +92,7 @@ class ClusterNode(NatsServer):
 
 class NatsCluster:
     """
-    Nodes n1, n2, … that start with no data.
+    Nodes n1, n2, … that start with no data; one alone is a single server.
 
     `passwords` and `may` hold the users; changes reach a node when it reloads.
     """
@@ -122,7 +123,6 @@ class NatsCluster:
         return render(self.configuration(self.node(name)))
 
     def configuration(self, node: ClusterNode) -> NodeConfiguration:
-        others = [other for other in self.nodes if other is not node]
         settings = dict(self.settings)
         route_tls = settings.pop("route_tls", None)
         found = NodeConfiguration(
@@ -137,20 +137,25 @@ class NatsCluster:
                 User(name, _hash(self.passwords[name]), may) for name, may in self.may.items()
             ),
             system_hash=_hash(self.passwords[SYSTEM_USER]),
-            routes=Routes(
-                cluster="test",
-                host="127.0.0.1",
-                port=node.route_port,
-                urls=tuple(
-                    f"nats-route://route:between-us@127.0.0.1:{other.route_port}"
-                    for other in others
-                ),
-                password="between-us",
-                advertise=f"127.0.0.1:{node.route_port}",
-                tls=route_tls,
-            ),
+            routes=self._routes(node, route_tls) if len(self.nodes) > 1 else None,
         )
         return msgspec.structs.replace(found, **settings)
+
+    def _routes(self, node: ClusterNode, tls: Tls | None) -> Routes:
+        login = "route:between-us"
+        return Routes(
+            cluster="test",
+            host="127.0.0.1",
+            port=node.route_port,
+            urls=tuple(
+                f"nats-route://{login}@127.0.0.1:{other.route_port}"
+                for other in self.nodes
+                if other is not node
+            ),
+            password="between-us",
+            advertise=f"127.0.0.1:{node.route_port}",
+            tls=tls,
+        )
 
     def start(self) -> None:
         """Return when every node takes part."""

@@ -138,7 +138,8 @@ class Load:
 
     async def stored(self):
         """Return how often the stream holds each number, in the order of the first of each."""
-        counts, complete = Counter(), asyncio.Event()
+        counts: Counter[int] = Counter()
+        complete = asyncio.Event()
 
         async def take(msg):
             counts[int(msg.data)] += 1

@@ -199,6 +199,7 @@ async def test_one_of_several_addresses_is_enough_to_begin(cluster):
 
     client = await connect(cluster.url(), name="test", patience_s=30)
 
+    assert client.connected_url
     assert client.connected_url.port == cluster.nodes[2].port
     await client.close()
 
