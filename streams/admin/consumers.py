@@ -49,7 +49,7 @@ class ConsumerAdmin(Planning, DeclaredAdmin):
     own_fields = ("stream", "name", "policy")
     first = frozenset({"delivery", "acknowledgement"})
     list_display = ("name", "stream", "policy_word", "condition", "waiting", "unacknowledged",
-                    "redelivered", "active", "paused", "seen", "last_error")  # fmt: skip
+                    "redelivered", "active", "paused", "seen")  # fmt: skip
     list_filter: ClassVar[Any] = ("policy", "standing", "stream")
     list_select_related = ("stream",)
     search_fields = ("name", "stream__name")

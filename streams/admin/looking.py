@@ -51,6 +51,7 @@ class Looking(admin.ModelAdmin[Any]):
             owner=stream,
             form=form,
             found=found,
+            count_text=shown.count(found.messages) if found else "",
             refusal=refusal,
             rows=[_row(row) for row in found.rows] if found else [],
             further=_further(form.cleaned_data, found) if found else {},

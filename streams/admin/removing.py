@@ -57,7 +57,8 @@ class Removing(admin.ModelAdmin[Any]):
         count, refusal = (None, "") if not which.is_valid() else _count(stream, which)
         return page(
             self, request, "stream/purge.html",
-            title=gettext("Purge"), owner=stream, which=which, form=form, count=count,
+            title=gettext("Purge"), owner=stream, which=which, form=form,
+            count=count, count_text=shown.count(count or 0),
             refusal=refusal, guarded=stream.policy != Policy.MANAGE,
             hidden=which.chosen() if which.is_valid() else {},
         )  # fmt: skip
@@ -92,7 +93,8 @@ class Removing(admin.ModelAdmin[Any]):
         count, refusal = _count(stream, None)
         return page(
             self, request, "stream/remove.html",
-            title=gettext("Delete in NATS"), owner=stream, form=form, count=count,
+            title=gettext("Delete in NATS"), owner=stream, form=form,
+            count=count, count_text=shown.count(count or 0),
             refusal=refusal, guarded=stream.policy != Policy.MANAGE,
             consumers=stream.consumer_count,
         )  # fmt: skip

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from streams.admin import configuration, shown
+from streams.admin.brokerfiles import BrokerFiles
 from streams.admin.certificates import looked_at
 from streams.admin.pages import page, reason
 from streams.admin.records import Kept
@@ -64,7 +65,7 @@ class NodeInline(admin.TabularInline[Node, Cluster]):
 
 
 @admin.register(Cluster)
-class ClusterAdmin(Kept):
+class ClusterAdmin(BrokerFiles, Kept):
     form = ClusterForm
     inlines = (NodeInline,)
     list_display = ("name", "node_count", "user_count", "nats_port", "jetstream_enabled",

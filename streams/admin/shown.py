@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -93,11 +94,34 @@ def meter(used: float, limit: float, told: str) -> SafeString:
 
 
 def pretty(value: Any) -> str:
-    """Return JSON as people read it."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    """Return JSON as people read it: an object on many lines, a list of plain values on one."""
+    try:
+        text = "".join(_written(value, "\n"))
+    except RecursionError:
+        text = gettext("nested too deep to be shown")
     if len(text) > LONGEST_JSON:
         return f"{text[:LONGEST_JSON]}\n…"
     return text
+
+
+def _written(value: Any, margin: str) -> Iterator[str]:
+    inside = f"{margin}  "
+    if isinstance(value, dict) and value:
+        for number, (name, of_it) in enumerate(value.items()):
+            yield f"{',' if number else '{'}{inside}{_plain(str(name))}: "
+            yield from _written(of_it, inside)
+        yield f"{margin}}}"
+    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        for number, each in enumerate(value):
+            yield f"{',' if number else '['}{inside}"
+            yield from _written(each, inside)
+        yield f"{margin}]"
+    else:
+        yield _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def block(value: Any) -> SafeString | str:

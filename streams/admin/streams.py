@@ -47,7 +47,7 @@ class StreamAdmin(PlanPage, Taking, Looking, Removing, BackingUp, DeclaredAdmin)
     own_fields = ("name", "policy")
     first = frozenset({"subjects", "retention", "storage"})
     list_display = ("name", "patterns", "policy_word", "condition", "message_count",
-                    "limits", "consumers", "age_limit", "seen", "last_error")  # fmt: skip
+                    "limits", "consumers", "age_limit", "seen")  # fmt: skip
     search_fields = ("name", "config")
     actions = ("plan_selected", "accept_selected", "refresh_selected")
     change_form_template = "admin/streams/stream/change_form.html"

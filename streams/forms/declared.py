@@ -151,7 +151,7 @@ def marks(spec: Field) -> list[str]:
     if spec.moves:
         found.append(
             gettext("in NATS it can only go %(moves)s")
-            % {"moves": ", ".join(f"{before} ↔ {after}" for before, after in spec.moves)}
+            % {"moves": ", ".join(dict.fromkeys(" ↔ ".join(sorted(move)) for move in spec.moves))}
         )
     if spec.level:
         found.append(gettext("needs a server of API level %(level)d") % {"level": spec.level})

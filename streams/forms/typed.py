@@ -19,6 +19,7 @@ from streams.forms import units
 
 LONGEST_TEXT = 100_000
 LEFT = _("left to the server")
+DEEPEST = 32
 YES, NO = "true", "false"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -219,6 +220,8 @@ def read_json(text: str, holds: type[Any]) -> Any:
         value = json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError) as e:
         raise ValidationError(gettext("This is no JSON: %(why)s.") % {"why": e}) from e
+    if not _is_shallow(value):
+        raise ValidationError(gettext("This is nested too deep."))
     if not isinstance(value, holds):
         raise ValidationError(
             gettext("Enter a JSON list: […].")
@@ -226,6 +229,21 @@ def read_json(text: str, holds: type[Any]) -> Any:
             else gettext("Enter a JSON object: {…}.")
         )
     return value
+
+
+def _is_shallow(value: Any) -> bool:
+    """Return whether everything that walks through it later has room to."""
+    level = [value]
+    for _depth in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _refused(constant: str) -> Any:

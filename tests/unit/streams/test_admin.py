@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -32,7 +33,8 @@ MODELS = ("stream", "streamconsumer", "cluster", "node", "brokeruser", "tlsfiles
 # A page of a stream or consumer, and what changes there.
 ACTS = (
     ("stream", "purge"), ("stream", "remove"), ("stream", "backup"), ("stream", "publish"),
-    ("stream", "step-down"), ("stream", "refresh"), ("stream", "accept"),
+    ("stream", "step-down"), ("stream", "messages/1/remove"), ("stream", "refresh"),
+    ("stream", "accept"),
     ("streamconsumer", "pause"), ("streamconsumer", "resume"), ("streamconsumer", "reset"),
     ("streamconsumer", "remove"), ("node", "restart"), ("brokeruser", "password"),
     ("backup", "restore"),
@@ -480,3 +482,87 @@ def test_an_onlooker_edits_no_template(client, db):
     assert onlooker.get(f"{ADMIN}subjecttemplate/").status_code == 200
     answer = onlooker.post(f"{ADMIN}subjecttemplate/", {"data_type": "trade", "template": "a"})
     assert answer.status_code == 403
+
+
+# YAML
+
+YAML = """
+message-broker-service:
+  port: 8086
+  nats:
+    max_payload: "2MB"
+    users:
+      - {user: reader, password: "hunter2-hunter2", permissions: {subscribe: ["market.>"]}}
+    streams:
+      CUSTOM_STREAM: {subjects: ["custom.>"], max_age: 7200}
+"""
+
+
+def offered(client, text, **changed):
+    """Try this text as a file."""
+    file = SimpleUploadedFile("broker.yaml", text if isinstance(text, bytes) else text.encode())
+    data = {"cluster": "tickplane", "file": file, **changed}
+    return client.post(f"{ADMIN}cluster/import/", data)
+
+
+def test_a_yaml_file_is_tried_and_then_imported(admin_client, world):
+    tried = offered(admin_client, YAML)
+    untouched = Stream.objects.filter(name="CUSTOM_STREAM").exists()
+    parcel = {"parcel": tried.context["parcel"], "cluster": "tickplane"}
+    admin_client.post(f"{ADMIN}cluster/import/", parcel)
+
+    assert "nothing is written yet" in tried.content.decode()
+    assert "CUSTOM_STREAM" in tried.content.decode()
+    assert "hunter2" not in tried.content.decode()
+    assert not untouched
+    assert Stream.objects.get(name="CUSTOM_STREAM").config["max_age"] == 7_200_000_000_000
+    assert BrokerUser.objects.get(name="reader").password_hash.startswith("$2b$")
+    assert Cluster.objects.get(name="tickplane").max_payload == "2MB"
+
+
+def test_what_was_tried_is_imported_for_nobody_else_and_nowhere_else(admin_client, client, world):
+    tried = offered(admin_client, YAML)
+    parcel = tried.context["parcel"]
+    other = admin_client.post(f"{ADMIN}cluster/import/", {"parcel": parcel, "cluster": "other"})
+    altered = admin_client.post(f"{ADMIN}cluster/import/", {"parcel": "x", "cluster": "tickplane"})
+
+    assert "choose the file again" in other.content.decode()
+    assert "choose the file again" in altered.content.decode()
+    assert not Stream.objects.filter(name="CUSTOM_STREAM").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a: [", "x", "[]", "message-broker-service: {nats: {nats_port: no}}",
+     "message-broker-service: {nope: 1}", b"\xff\xfe", "a: &x [*x]", "\x00",
+     "message-broker-service: {nats: {streams: {A: {subjects: 7}}}}", "- " * 5000],
+)  # fmt: skip
+def test_a_file_that_cannot_be_is_refused_in_words(admin_client, world, text):
+    before = Stream.objects.count()
+
+    page = offered(admin_client, text)
+
+    assert page.status_code == 200
+    assert page.context.get("refusal") or page.context["form"].errors
+    assert "parcel" not in page.context
+    assert Stream.objects.count() == before
+
+
+def test_what_is_exported_can_be_imported_and_holds_no_password(admin_client, world):
+    answer = admin_client.get(f"{ADMIN}cluster/{world['cluster'].pk}/export/")
+    text = answer.content.decode()
+
+    tried = offered(admin_client, text)
+
+    assert "attachment" in answer["Content-Disposition"]
+    assert "ORDERS" in text
+    assert HASH not in text
+    assert {item.action for item in tried.context["report"].items} == {"unchanged"}
+
+
+def test_an_onlooker_imports_no_file(client, world):
+    onlooker = signed_in(client, "view_cluster", "add_cluster", "change_cluster")
+
+    assert onlooker.get(f"{ADMIN}cluster/import/").status_code == 403
+    assert onlooker.get(f"{ADMIN}cluster/{world['cluster'].pk}/export/").status_code == 403
+    assert "/import/" not in onlooker.get(f"{ADMIN}cluster/").content.decode()

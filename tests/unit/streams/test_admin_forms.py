@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 HOSTILE = (
     "\x00", "a\x1bb", "-2", "9" * 40, "1e9", "NaN", "Infinity", "1.5.5", "{", "[", "[" * 5000,
+    '{"a":' + "[" * 400 + "]" * 400 + "}",
     '{"a": NaN}', "null", "true", "''; DROP TABLE", "<script>alert(1)</script>", "𐀀", "٣",
     "unlimited", "1h-2m", "0x10", " ", "\n\n", "a..b", ">.>", "market.>", "a" * 2000,
 )  # fmt: skip
