@@ -11,6 +11,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import bcrypt
 import nats
 import pika
 import psycopg
@@ -26,6 +27,7 @@ READY_AGAIN_S = 8
 FLOWS_AGAIN_S = 10
 RESIDENT_MB = 450
 GONE_S = 15
+ALIVE_S = 10
 
 
 def members(home):
@@ -181,6 +183,50 @@ async def test_messages_flow_again_after_the_nats_server_was_killed(system):
         await after.complete()
     await client.close()
     assert int(pid_file.read_text()) != killed
+
+
+def node(system):
+    with closing(sqlite3.connect(system.home / "tickplane.sqlite3")) as database:
+        found = database.execute(
+            "SELECT state, reason, pid, digest = wanted_digest FROM streams_node"
+        )
+        return found.fetchone()
+
+
+def declare(system, statement, *values):
+    with (
+        closing(sqlite3.connect(system.home / "tickplane.sqlite3", timeout=20)) as database,
+        database,
+    ):
+        database.execute(statement, values)
+
+
+async def test_nats_follows_its_records_while_everything_runs(system):
+    state, _, pid, _ = node(system)
+    assert (state, pid) == ("running", int((system.home / "nats" / "nats.pid").read_text()))
+    url = f"nats://eve:eves-password@{system.nats_url.rpartition('@')[2]}"
+    hashed = bcrypt.hashpw(b"eves-password", bcrypt.gensalt(4)).decode()
+
+    declare(system, "UPDATE streams_cluster SET max_payload = '100GB'")
+    wait_until(lambda: node(system)[0] == "refused", ALIVE_S, "the bad setting is refused")
+    assert "max_payload" in node(system)[1]
+    declare(system, "UPDATE streams_cluster SET max_payload = '2MB'")
+    declare(
+        system,
+        "INSERT INTO streams_brokeruser (cluster_id, name, password_hash, role, enabled, subjects,"
+        " streams, publish_allow, publish_deny, subscribe_allow, subscribe_deny) SELECT id, 'eve',"
+        " ?, 'consumer', 1, '[\"market.>\"]', '[]', '[]', '[]', '[]', '[]' FROM streams_cluster",
+        hashed,
+    )
+    await asyncio.to_thread(
+        wait_until, lambda: node(system) == ("running", "", pid, 1), ALIVE_S, "all is loaded"
+    )
+
+    client = await nats.connect(url, allow_reconnect=False)
+    found = await (await client.jetstream().pull_subscribe("market.>", durable="eve")).fetch(1)
+    assert client.max_payload == 2 * 1024 * 1024
+    await client.close()
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
