@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections import Counter
+from collections.abc import Collection
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -17,7 +19,7 @@ from streams.broker.connect import connect
 
 logger = logging.getLogger(__name__)
 
-SUBSCRIBE = '{"id":1,"action":"subscribe","topics":["account.>","market.>"]}'
+ACCOUNT = "account"
 AGAIN_S = 0.2
 
 
@@ -26,23 +28,26 @@ class Probe:
     Counts what arrives.
 
     Attributes:
+        roots: Where the subjects of market data begin.
         counts: `market`, `account` (messages on NATS) and `frames` (WebSocket data frames).
     """
 
     def __init__(self) -> None:
+        self.roots: Collection[str] = ("market",)
         self.counts: Counter[str] = Counter()
         self._client: Client | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def watch_broker(self, url: str) -> None:
-        """Count `market.>` and `account.>` from now on."""
+        """Count messages of market data and accounts from now on."""
 
         async def count(message: Msg) -> None:
-            self.counts[message.subject.partition(".")[0]] += 1
+            root = message.subject.partition(".")[0]
+            self.counts["account" if root == ACCOUNT else "market"] += 1
 
         self._client = await connect(url, name="probe", patience_s=None)
-        await self._client.subscribe("market.>", cb=count)
-        await self._client.subscribe("account.>", cb=count)
+        for topic in self._topics():
+            await self._client.subscribe(topic, cb=count)
 
     def watch_browser_socket(self, url: str, origin: str, cookie: str) -> None:
         """Count the frames that a signed-in browser receives; reconnects like one."""
@@ -53,16 +58,20 @@ class Probe:
         return self._watching is not None
 
     async def _frames(self, url: str, origin: str, cookie: str) -> None:
+        wanted = json.dumps({"id": 1, "action": "subscribe", "topics": self._topics()})
         while True:
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 async with open_websocket(
                     url, origin=Origin(origin), additional_headers={"Cookie": cookie}
                 ) as socket:
-                    await socket.send(SUBSCRIBE)
+                    await socket.send(wanted)
                     async for frame in socket:
                         # Greetings and heartbeats are not data.
                         self.counts["frames"] += '"type":"message"' in str(frame)
             await asyncio.sleep(AGAIN_S)
+
+    def _topics(self) -> list[str]:
+        return [f"{root}.>" for root in (ACCOUNT, *sorted(self.roots))]
 
     async def close(self) -> None:
         if self._watching is not None:

@@ -21,6 +21,7 @@ from controlplane.standalone.probe import Probe
 from streams.broker import server
 from streams.core.errors import BrokerAway
 from streams.services.supervising import NodeKeeper
+from streams.services.templates import active_or_standard
 from streams.supervise import Standing
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class System:
         Raises:
             NotReady: It did not come up.
         """
+        self._probe.roots = (await sync_to_async(active_or_standard)()).roots
         if self._keeper is None:
             what = "NATS's monitoring port (NATS_MONITOR_URL)"
             await self._until(what, None, self._outside_broker_is_ready)
