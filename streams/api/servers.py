@@ -58,8 +58,18 @@ class Masked(serializers.ListField):
         return [masked(str(each)) for each in data]
 
 
-def tls(source: str) -> serializers.SlugRelatedField[TlsFiles]:
-    return serializers.SlugRelatedField(
+class Named(serializers.SlugRelatedField[Any]):
+    """Another record, by its name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        # PostgreSQL takes no zero byte, and compares no number with a name.
+        if not isinstance(data, str) or not data.isprintable():
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def tls(source: str) -> Named:
+    return Named(
         slug_field="name",
         source=source,
         queryset=TlsFiles.objects.all(),
@@ -124,7 +134,7 @@ class NodeChangeSerializer(Strict):
 
 class NewNodeSerializer(NodeChangeSerializer):
     name = text(max_length=64)
-    cluster = serializers.SlugRelatedField(slug_field="name", queryset=Cluster.objects.all())
+    cluster = Named(slug_field="name", queryset=Cluster.objects.all())
 
 
 class NodeSerializer(NewNodeSerializer):
@@ -162,7 +172,7 @@ class UserChangeSerializer(Strict):
 
 class NewUserSerializer(UserChangeSerializer):
     name = text(max_length=64)
-    cluster = serializers.SlugRelatedField(slug_field="name", queryset=Cluster.objects.all())
+    cluster = Named(slug_field="name", queryset=Cluster.objects.all())
 
 
 class UserSerializer(NewUserSerializer):

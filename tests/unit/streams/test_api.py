@@ -168,6 +168,8 @@ def test_a_users_password_is_told_once_and_its_hash_never(boss):
     ("body", "field"),
     [
         ({"name": "w", "cluster": "nowhere"}, "cluster"),
+        ({"name": "w", "cluster": "tick\0plane"}, "cluster"),
+        ({"name": "w", "cluster": 7}, "cluster"),
         ({"name": "w", "cluster": "tickplane", "role": "king"}, "role"),
         ({"name": "w", "cluster": "tickplane", "role": "producer", "subjects": []}, "subjects"),
         (
