@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 
 import pika
-import redis
 from pika.exceptions import (
     AMQPConnectionError,
     AMQPError,
@@ -51,6 +50,9 @@ def _ask_rabbitmq(url: str) -> None:
 
 
 def _ask_redis(url: str) -> None:
+    # Five megabytes that most installations of one machine need not hold.
+    import redis  # noqa: PLC0415
+
     try:
         with contextlib.closing(
             redis.Redis.from_url(url, socket_connect_timeout=CONNECT_S, socket_timeout=CONNECT_S)
