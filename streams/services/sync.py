@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 JsonObject = dict[str, Any]
 
+# The API level from which the server makes snapshots of streams in memory.
+SAVES_MEMORY = 5
+
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -187,17 +190,21 @@ def _save_first(item: Item, actor: str, now: datetime, saved: dict[str, str]) ->
     """
     Return the file of a backup of the item's stream; one serves all of an apply.
 
-    Empty for a stream that is kept in memory: JetStream makes no snapshot of it.
+    Empty for a stream in memory on a server before 2.15, which makes no snapshot of it.
 
     Raises:
         BadBackup, BrokerAway, ApiRefused: It failed; the change is not made.
     """
     stream = item.name.partition("/")[0]
     info = live.live_stream(stream)
-    if stream not in saved and info is not None and info["config"].get("storage") != "memory":
+    if stream not in saved and info is not None and _can_be_saved(info):
         reason = f"before {item.name}: {_risk(item)}"[:200]
         saved[stream] = backups.backup(stream=stream, actor=actor, reason=reason, now=now).file
     return saved.get(stream, "")
+
+
+def _can_be_saved(info: JsonObject) -> bool:
+    return info["config"].get("storage") != "memory" or live.api_level() >= SAVES_MEMORY
 
 
 def _risk(item: Item) -> str:

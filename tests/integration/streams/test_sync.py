@@ -196,7 +196,9 @@ def test_a_one_way_change_needs_the_name():
 
     assert outcomes(apply()) == [(NAME, "one_way", "unconfirmed")]
     assert live()["deny_delete"] is False
-    assert outcomes(apply(confirm=[NAME])) == [(NAME, "one_way", "done")]
+    done = apply(confirm=[NAME])
+    assert outcomes(done) == [(NAME, "one_way", "done")]
+    assert done.items[0].backup
     assert live()["deny_delete"] is True
 
 
