@@ -20,6 +20,15 @@ class BadEnvironment(Exception):
     """An environment variable has a value, or a name, that we refuse to guess about."""
 
 
+def _is_url(text: str, schemes: Iterable[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # Raises when it is not a port number.
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname or parts.scheme == "sqlite")
+
+
 class Environment:
     """
     One view of the environment variables.
@@ -64,9 +73,14 @@ class Environment:
             raise BadEnvironment(f"{name} is {value!r}; use one of {', '.join(choices)}.")
         return value
 
-    def url(self, name: str, schemes: Iterable[str], default: str = "") -> str:
+    def url(
+        self, name: str, schemes: Iterable[str], default: str = "", *, several: bool = False
+    ) -> str:
         """
         Return a URL whose scheme is one of `schemes`, or the default.
+
+        Args:
+            several: It may be a list of them, with commas between.
 
         Raises:
             BadEnvironment: Another scheme, or no host. The message never holds the value:
@@ -75,13 +89,9 @@ class Environment:
         value = self.text(name, default)
         if not value:
             return ""
-        try:
-            parts = urlsplit(value)
-            known = parts.scheme in schemes and (parts.hostname or parts.scheme == "sqlite")
-            _ = parts.port  # Raises when it is not a port number.
-        except ValueError:
-            known = False
-        if not known:
+        # A password may hold a comma; what follows the one between two is a scheme.
+        each = re.split(r",\s*(?=[a-z]+://)", value) if several else [value]
+        if not all(_is_url(one, schemes) for one in each):
             raise BadEnvironment(
                 f"{name} is not a URL of the form {'|'.join(schemes)}://host:port."
             )

@@ -170,7 +170,7 @@ elif ROLE == "worker":
     DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 
 # Brokers. An empty URL means the embedded part, or none where none can be embedded.
-NATS_URL = env.url("NATS_URL", ("nats", "tls"), "nats://127.0.0.1:4222")
+NATS_URL = env.url("NATS_URL", ("nats", "tls"), "nats://127.0.0.1:4222", several=True)
 NATS_MONITOR_URL = env.url("NATS_MONITOR_URL", ("http", "https"), "http://127.0.0.1:8222")
 NATS_PASSWORD = env.secret("TICKPLANE_NATS_PASSWORD", "")
 NATS_PID_FILE = HOME / "nats" / "nats.pid"

@@ -38,6 +38,22 @@ def test_a_bad_url_is_named_and_never_shown(value):
     assert "hunter2" not in str(caught.value)
 
 
+def test_the_servers_of_a_cluster_are_one_setting():
+    value = "nats://u:a,b@one:4222, tls://two:4222,nats://[::1]:4222"
+
+    assert Environment({"NATS_URL": value}).url("NATS_URL", ("nats", "tls"), several=True) == value
+    with pytest.raises(BadEnvironment):
+        Environment({"NATS_URL": value}).url("NATS_URL", ("nats", "tls"))
+
+
+@pytest.mark.parametrize(
+    "value", ["nats://one:4222,two:4222", "nats://one:4222,http://two:4222", "nats://one,nats://"]
+)
+def test_one_bad_server_among_several_is_refused(value):
+    with pytest.raises(BadEnvironment):
+        Environment({"NATS_URL": value}).url("NATS_URL", ("nats", "tls"), several=True)
+
+
 def test_a_misspelt_setting_is_refused_with_a_hint():
     env = Environment({"TICKPLANE_HOM": "x", "OTHER": "y"})
     env.text("TICKPLANE_HOME", "")
