@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +20,9 @@ from django.http.request import validate_host  # noqa: E402
 
 from accounts.api import shortcut  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
+from streams.broker import voice  # noqa: E402
+from streams.broker.installation import refuse_intruder  # noqa: E402
+from streams.core.errors import WrongClient  # noqa: E402
 
 PORTS = {"http": 80, "https": 443}
 # Several times what the longest takes, a CSV file of 4 MB: its page should say so in words.
@@ -96,8 +100,32 @@ async def web(scope: Any, receive: Any, send: Any) -> None:
     await (shortcut.answer if shortcut.is_push(scope["path"]) else http)(scope, receive, send)
 
 
+async def lifespan(_: Any, receive: Any, send: Any) -> None:
+    """Begin and end with the server: refuse a start that cannot work, say that the web is there."""
+    while True:
+        if (await receive())["type"] == "lifespan.startup":
+            try:
+                refuse_intruder()
+            except WrongClient as e:
+                await send({"type": "lifespan.startup.failed", "message": str(e)})
+                return
+            voice.begin(
+                url=settings.NATS_URL,
+                service="web",
+                log_level=settings.NATS_LOG_LEVEL,
+                events=settings.NATS_EVENTS,
+            )
+            voice.started()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await asyncio.to_thread(voice.end)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
 application = ProtocolTypeRouter(
     {
+        "lifespan": lifespan,
         "http": Bounded(web, MOST_BODY_BYTES),
         "websocket": OwnOrigin(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))  # type: ignore[arg-type]  # its stubs want their own class

@@ -7,8 +7,18 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import (
+    beat_init,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 from django.conf import settings
+
+# Not by way of `streams.services`: beat loads no application.
+from streams.broker import voice
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
@@ -26,6 +36,38 @@ def collect_garbage_seldom(**_: object) -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+@worker_init.connect
+def speak_as_the_worker(**_: object) -> None:
+    """Before the fork, so that its children speak too."""
+    speak("worker")
+
+
+@worker_ready.connect
+def announce_the_worker(**_: object) -> None:
+    voice.started()
+
+
+@worker_shutdown.connect
+@worker_process_shutdown.connect
+def end_speaking(**_: object) -> None:
+    voice.end()
+
+
+@beat_init.connect
+def announce_beat(**_: object) -> None:
+    speak("beat")
+    voice.started()
+
+
+def speak(service: str) -> None:
+    voice.begin(
+        url=settings.NATS_URL,
+        service=service,
+        log_level=settings.NATS_LOG_LEVEL,
+        events=settings.NATS_EVENTS,
+    )
 
 
 @app.on_after_configure.connect

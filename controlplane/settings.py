@@ -331,6 +331,9 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
 LOGGING = logs.configuration(
     LOG_LEVEL, env.choice("TICKPLANE_PUBLISH_LOG_LEVEL", LOG_LEVEL, LOG_LEVELS)
 )
+# The same on NATS, for everybody who may read it. What LOG_LEVEL leaves out cannot be sent.
+NATS_LOG_LEVEL = env.choice("TICKPLANE_NATS_LOG_LEVEL", "WARNING", (*LOG_LEVELS, "OFF"))
+NATS_EVENTS = env.flag("TICKPLANE_NATS_EVENTS", default=True)
 
 # Read by the tests and by the set-up; named here so that they are known settings.
 env.text("TICKPLANE_RECORDED_DATA", "")

@@ -26,8 +26,11 @@ from nats.aio.client import Client
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import PublisherStatus, WorkerSettings, WorkerStatus
 from pipeline.supervise import Supervisor
+from streams.broker import voice
 from streams.broker.connect import connect
+from streams.broker.installation import refuse_intruder
 from streams.broker.publisher import Publisher
+from streams.core.errors import WrongClient
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +155,15 @@ class Worker:
                 out.write(msgspec.json.encode(self._status()) + b"\n")
         out.close()
 
+    def health(self) -> dict[str, object]:
+        """Return what others on NATS shall know. Called in another thread."""
+        counters = self._status().publisher
+        return {
+            "sources": len(self._wanted),
+            "acknowledged": counters.acknowledged,
+            "waiting": counters.waiting + counters.in_flight,
+        }
+
     def _status(self) -> WorkerStatus:
         publisher = PublisherStatus()
         if self._client is not None and self._publisher is not None:
@@ -175,10 +187,26 @@ async def main() -> int:
         logger.error("the first line on stdin is not WorkerSettings: %s", e)
         return BAD_INPUT
     logging.getLogger().setLevel(settings.log_level)
+    try:
+        refuse_intruder()
+    except WrongClient as e:
+        logger.error("%s", e)
+        return BAD_INPUT
     worker = Worker(settings, inbox)
+    voice.begin(
+        url=settings.nats_url,
+        service="pipeline-worker",
+        log_level=settings.nats_log_level,
+        events=settings.nats_events,
+        details=worker.health,
+    )
+    voice.started()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
-    return 0 if await worker.run() else INCOMPLETE
+    try:
+        return 0 if await worker.run() else INCOMPLETE
+    finally:
+        await asyncio.to_thread(voice.end)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     nats_url: str
     log_level: str = "INFO"
+    nats_log_level: str = "OFF"
+    nats_events: bool = False
     status_every_s: Annotated[float, Meta(gt=0)] = 1.0
     drain_s: Annotated[float, Meta(ge=0)] = 5.0
 

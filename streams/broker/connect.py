@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from nats.aio.client import Client
 
+from streams.broker.installation import refuse_intruder
 from streams.core.errors import BrokerAway
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,9 @@ async def connect(
 
     Raises:
         BrokerAway: The server could not be reached in time.
+        WrongClient: The installed client is not what it should be.
     """
+    refuse_intruder()
     said: deque[str] = deque(maxlen=REMEMBERED)
     client = Client()
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import services
 from accounts.core.errors import BadShards
+from streams.services import announcing
 
 
 class Command(BaseCommand):
@@ -37,9 +38,10 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopped.set())
         holder = f"{socket.gethostname()} {os.getpid()}"
         self.stdout.write(_("publishing the shards %(part)s") % {"part": shards})
-        totals = services.run_publisher(
-            wanted=part, holder=holder, stopped=stopped, clock=timezone.now
-        )
+        with announcing.announced(service="publisher"):
+            totals = services.run_publisher(
+                wanted=part, holder=holder, stopped=stopped, clock=timezone.now
+            )
         self.stdout.write(
             _("%(ticks)d ticks, %(late)d skipped; %(messages)d messages, %(events)d events")
             % {

@@ -36,6 +36,7 @@ import streams.services
 from controlplane import home, invitation, logs
 from controlplane.standalone import house, outside, plan, ports, processes
 from controlplane.standalone.run import NotReady, Report, System, listen_to_signals
+from streams.broker import voice
 from streams.core.errors import BrokerError
 from streams.services import servers
 from streams.services.supervising import NodeKeeper
@@ -131,6 +132,12 @@ class Command(BaseCommand):
         session = SessionStore()
         try:
             await system.start_broker()
+            voice.begin(
+                url=drawn.nats_url,
+                service="standalone",
+                log_level=settings.NATS_LOG_LEVEL,
+                events=settings.NATS_EVENTS,
+            )
             with database_in_words():
                 user, password = await sync_to_async(declare)(drawn, demo=options.demo)
                 cookie = await sync_to_async(probe_cookie)(session, user) if options.as_json else ""
@@ -144,6 +151,7 @@ class Command(BaseCommand):
                 if password:  # It is made once: the next start could not show it.
                     out.write(password_line(password), style_func=str)
                 raise
+            voice.started()
             link = drawn.web_url + invitation.path(user)
             announce(drawn, link)
             out.write(banner(drawn, system.ready_s, link, password), style_func=str)
@@ -152,6 +160,8 @@ class Command(BaseCommand):
             await system.watch(options.exit_after_s)
             return None
         finally:
+            # While the server is there to hear it.
+            await asyncio.to_thread(voice.end)
             await system.stop()
             if session.session_key:
                 await sync_to_async(session.delete)()

@@ -20,6 +20,7 @@ from pipeline.core.spec import SourceSpec
 from pipeline.core.status import SourceStatus, WorkerSettings, WorkerStatus
 from pipeline.management.child import Ended, Event, Stop, WorkerProcess
 from streams.core.errors import BadDefinition
+from streams.services import announcing
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class Command(BaseCommand):
             raise CommandError(
                 _("The database cannot be used: %s. Has it been migrated?") % e, returncode=2
             ) from e
-        Keeper(events).run()
+        with announcing.announced(service="pipeline"):
+            Keeper(events).run()
 
 
 class Keeper:
@@ -55,7 +57,12 @@ class Keeper:
 
     def __init__(self, events: SimpleQueue[Event]) -> None:
         self._events = events
-        self._settings = WorkerSettings(nats_url=settings.NATS_URL, log_level=settings.LOG_LEVEL)
+        self._settings = WorkerSettings(
+            nats_url=settings.NATS_URL,
+            log_level=settings.LOG_LEVEL,
+            nats_log_level=settings.NATS_LOG_LEVEL,
+            nats_events=settings.NATS_EVENTS,
+        )
         self._worker: WorkerProcess | None = None
         self._failures = 0
         self._start_s = 0.0

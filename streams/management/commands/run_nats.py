@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from streams.core.errors import BrokerAway
-from streams.services import servers
+from streams.services import announcing, servers
 from streams.services.supervising import NodeKeeper
 from streams.supervise import AlreadySupervised
 
@@ -43,9 +43,11 @@ class Command(BaseCommand):
         fixed = {"host": options["host"], "http_host": options["monitor_host"]}
         keeper = self.keeper(options["node"], {key: host for key, host in fixed.items() if host})
         try:
-            while not stopped.is_set():
-                keeper.look(now=timezone.now())
-                stopped.wait(POLL_S)
+            # Its end is announced while the server is there to hear it.
+            with announcing.announced(service="nats"):
+                while not stopped.is_set():
+                    keeper.look(now=timezone.now())
+                    stopped.wait(POLL_S)
         finally:
             keeper.stop(now=timezone.now())
 

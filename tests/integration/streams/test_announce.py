@@ -14,6 +14,7 @@ import pytest
 from streams.broker.announce import Announcer
 from streams.broker.link import Link
 from streams.broker.loghandler import NatsHandler
+from streams.core.errors import BrokerAway
 from tests.servers.process import wait_until
 
 pytestmark = pytest.mark.integration
@@ -67,6 +68,19 @@ def stored(broker, stream):
         message = broker.link.api(f"STREAM.MSG.GET.{stream}", {"seq": seq})["message"]
         found.append((message["subject"], msgspec.json.decode(decoded(message["data"]))))
     return found
+
+
+def start_again(broker):
+    """Start the server; return when the test's own link is back."""
+
+    def answers():
+        try:
+            return broker.link.api("INFO", within_s=1)
+        except BrokerAway:
+            return None
+
+    broker.start()
+    wait_until(answers, 15, "the test's own link")
 
 
 def decoded(text):
@@ -150,7 +164,7 @@ def test_while_nats_is_away_nobody_waits_and_what_was_dropped_is_told_afterwards
         log.warning("away %d", number)
         slowest_s = max(slowest_s, time.perf_counter() - began)
     away = announcer.counters()
-    broker.start()
+    start_again(broker)
     wait_until(lambda: announcer.counters().stored == 51, 15, "the rest is stored")
     wait_until(lambda: len(stored(broker, "SERVICE_LOGS")) == 52, 10, "and the summary")
 
@@ -170,7 +184,7 @@ def test_what_was_under_way_when_the_server_died_is_stored_once(broker, announce
         if number == 1_000:
             wait_until(lambda: announcer.counters().stored > 200, 10, "some are stored")
             broker.kill()
-            broker.start()
+            start_again(broker)
 
     settled(announcer)
 
@@ -270,6 +284,7 @@ IMPORTS = """
 import sys
 from streams.broker.announce import Announcer
 from streams.broker.loghandler import NatsHandler
+from streams.core.errors import BrokerAway
 NatsHandler(Announcer("nats://127.0.0.1:9", "x"))
 print(sorted({"nats", "django"} & set(sys.modules)))
 """
