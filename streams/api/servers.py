@@ -428,40 +428,27 @@ class Users(StreamsView):
         return _told(user, request, HTTPStatus.CREATED)
 
 
-class OneUser(StreamsView):
-    def row(self) -> BrokerUser:
-        found: BrokerUser = self.one(BrokerUser.objects.all(), pk=self.kwargs["user_id"])
-        return found
-
-
 @describes_one(
     "the users of NATS", UserSerializer, USER, UserChangeSerializer, {"subjects": ["market.okx.>"]}
 )
-class UserDetail(OneUser):
+class UserDetail(Server):
     needs = rights("brokeruser")
     serializer_class = UserSerializer
+    model, change = BrokerUser, UserChangeSerializer
 
-    def get(self, request: Request, user_id: int) -> Response:
-        return Response(UserSerializer(self.row()).data)
-
-    def patch(self, request: Request, user_id: int) -> Response:
-        asked = self.asked(UserChangeSerializer(data=request.data))
-        user = records.keep_server(record=self.row(), values=asked, actor=actor(request))
-        return Response(UserSerializer(user).data)
-
-    def delete(self, request: Request, user_id: int) -> Response:
-        records.delete(record=self.row(), actor=actor(request))
-        return Response(status=HTTPStatus.NO_CONTENT)
+    def row(self) -> Any:
+        return self.one(BrokerUser.objects.all(), pk=self.kwargs["user_id"])
 
 
-class Rotate(OneUser):
+class Rotate(StreamsView):
     needs = {"POST": ("streams.change_brokeruser",)}
     serializer_class = MadeUserSerializer
 
     @describes(MadeUserSerializer, MADE_USER)
     def post(self, request: Request, user_id: int) -> Response:
         """Give the user a new random password, which this answer tells once."""
-        return _told(self.row(), request, HTTPStatus.OK)
+        user = self.one(BrokerUser.objects.all(), pk=user_id)
+        return _told(user, request, HTTPStatus.OK)
 
 
 def _told(user: BrokerUser, request: Request, code: HTTPStatus) -> Response:

@@ -1,13 +1,13 @@
 """
 What the broker does now: messages per second, the time of a round trip, what is stored of whom.
 
-Everything is counted by nats-server; nothing is extrapolated. It is remembered for a second, so
-that many askers cost it no more than one.
+Everything is counted by nats-server; nothing is extrapolated. Each process remembers it for a
+second, so that many askers cost the server no more than one. (Not in Django's cache: that may be
+Redis, and a Redis that is away would be no reason to say nothing of NATS.)
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.conf import settings
-from django.core.cache import cache
 
 from streams.broker import server
 from streams.core import report
@@ -38,6 +37,9 @@ FIRST_S = 0.25
 # A page of JetStream's counts by subject holds 100,000; more than this is not added up.
 MOST_SUBJECTS = 300_000
 
+# What was found, and until when it is taken for now. A handful of keys.
+_memory: dict[str, tuple[float, Any]] = {}
+
 
 def throughput() -> Mapping[str, float] | None:
     """
@@ -47,7 +49,7 @@ def throughput() -> Mapping[str, float] | None:
     """
     try:
         after = _look()
-        known: tuple[report.Look, Mapping[str, float] | None] | None = cache.get(_key("look"))
+        known: tuple[report.Look, Mapping[str, float]] | None = _recalled("look")
         before, rates = known or (None, None)
         if before is None or not _comparable(before, after):
             before, rates = after, None
@@ -62,7 +64,7 @@ def throughput() -> Mapping[str, float] | None:
         logger.warning("throughput not measured: %s", e)
         return None
     rates = report.rates(before, after)
-    cache.set(_key("look"), (after, rates), FAR_S)
+    _keep("look", (after, rates), FAR_S)
     return rates
 
 
@@ -114,17 +116,24 @@ def _comparable(before: report.Look, after: report.Look) -> bool:
 
 def _remembered(name: str, ask: Callable[[], T]) -> T:
     # A tuple around it: what was found may be empty.
-    known: tuple[T] | None = cache.get(_key(name))
+    known: tuple[T] | None = _recalled(name)
     if known is None:
         known = (ask(),)
-        cache.set(_key(name), known, REMEMBERED_S)
+        _keep(name, known, REMEMBERED_S)
     return known[0]
 
 
+def _recalled(name: str) -> Any:
+    ends_s, found = _memory.get(_key(name), (0.0, None))
+    return found if time.monotonic() < ends_s else None
+
+
+def _keep(name: str, found: Any, for_s: float) -> None:
+    _memory[_key(name)] = (time.monotonic() + for_s, found)
+
+
 def _key(name: str) -> str:
-    # The address may hold a password, and the cache may be Redis.
-    about = f"{settings.NATS_URL} {settings.NATS_MONITOR_URL} {settings.SUBJECT_SCHEME}"
-    return f"streams.metering.{name}.{hashlib.sha256(about.encode()).hexdigest()[:24]}"
+    return f"{name} {settings.NATS_URL} {settings.NATS_MONITOR_URL} {settings.SUBJECT_SCHEME}"
 
 
 def _consumers_of(stream: str) -> Iterator[JsonObject]:

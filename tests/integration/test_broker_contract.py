@@ -94,7 +94,6 @@ def test_the_older_scheme_has_a_stream_from_the_first_minute(broker, client, set
 
 async def test_what_consumers_were_handed_is_counted(broker):
     from asgiref.sync import sync_to_async  # noqa: PLC0415
-    from django.core.cache import cache  # noqa: PLC0415
 
     await sync_to_async(services.keep_streams)(now=timezone.now())
     for number in range(5):
@@ -104,7 +103,6 @@ async def test_what_consumers_were_handed_is_counted(broker):
     await pulled.fetch(3)
     await reader.close()
 
-    cache.clear()
     status = await sync_to_async(services.status)(now=timezone.now(), started_at=timezone.now())
 
     assert status["message_stats"]["consumed"] == 3
