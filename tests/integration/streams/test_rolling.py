@@ -10,18 +10,24 @@ import ssl
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import nats
 import pytest
 
+from streams.core.serverconf import SYSTEM_USER
+from streams.models import BrokerAct, Cluster, Node
+from streams.services import rolling, servers
 from tests.arch.sources import ROOT
 from tests.integration.streams.load import Load, assert_each_once
 from tests.servers.authority import Authority
+from tests.servers.cluster import NatsCluster
 from tests.servers.process import free_port, spawn, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NODES = ("n1", "n2", "n3")
 USER_PASSWORD = "the producer's"
 DECLARE = """
@@ -174,6 +180,58 @@ async def a_user_is_cut_off(three):
     async with asyncio.timeout(60):
         while not all(guest.is_closed for guest in guests):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def kept_by_hand(tmp_path):
+    """Three nodes that are declared, and that only the test restarts."""
+    cluster = NatsCluster(tmp_path / "cluster")
+    cluster.passwords[SYSTEM_USER] = servers.system_password()
+    declared = Cluster.objects.create(name="by-hand")
+    for node in cluster.nodes:
+        Node.objects.create(
+            cluster=declared, name=node.name, nats_port=node.port, http_port=node.monitor_port
+        )
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_node_is_restarted_before_all_others_are_well(kept_by_hand):
+    one, _, three = kept_by_hand.nodes
+    three.kill()
+    roll = rolling.begin(cluster="by-hand", actor="test", now=NOW)
+
+    assert roll.look(now=NOW).waits_for == ("n3 does not answer",)
+    with pytest.raises(rolling.RollStopped, match="n3 does not answer"):
+        roll.look(now=NOW + rolling.PATIENCE + timedelta(seconds=1))
+    assert not BrokerAct.objects.exists()
+
+    three.start()
+    wait_until(lambda: roll.look(now=NOW).now == "n1", 60, "the first node's turn")
+    assert roll.look(now=NOW).waits_for == ("n1 leaves",)
+    assert dict(Node.objects.filter(cluster__name="by-hand").values_list("name", "restart_wanted")) == {
+        "n1": 1, "n2": 0, "n3": 0,
+    }  # fmt: skip
+
+    one.kill()
+    assert roll.look(now=NOW).now == "n1"
+    one.start()
+    wait_until(lambda: roll.look(now=NOW).now == "n2", 60, "the second node's turn")
+    assert roll.look(now=NOW).restarted == ("n1",)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["", "unknown", "empty"])
+def test_a_cluster_that_cannot_be_meant_is_refused(name):
+    for each in ("empty", "another"):
+        Cluster.objects.create(name=each)
+
+    with pytest.raises(rolling.NoSuchCluster):
+        rolling.begin(cluster=name, actor="test", now=NOW)
 
 
 async def producer(three, node):
