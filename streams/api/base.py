@@ -101,6 +101,8 @@ class StreamsView(GenericAPIView[Any]):
     """
 
     needs: Needs = {}
+    # OPTIONS would have the framework guess at forms; the description tells better.
+    metadata_class = None
 
     def handle_exception(self, exc: Exception) -> Response:
         match exc:
