@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from argparse import ArgumentParser
 from typing import Any
 
 from django import db
+from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -20,8 +20,6 @@ from streams.services.supervising import NodeKeeper
 from streams.supervise import AlreadySupervised
 
 POLL_S = 1.0
-# What the server needs of our environment: none of our secrets.
-PASSED_ON = ("PATH", "TZ", "TMPDIR", "TICKPLANE_HOME", "GOMEMLIMIT", "GOMAXPROCS")
 
 
 class Command(BaseCommand):
@@ -56,7 +54,8 @@ class Command(BaseCommand):
         Raises:
             CommandError: No such node, or its server cannot be kept by this process.
         """
-        environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        # Nothing of our own environment: the server needs none of it, and it holds secrets.
+        environment = {"TICKPLANE_HOME": str(settings.HOME)}
         try:
             names = servers.node_names()
             chosen = [each for each in names if name in ("", each)]
