@@ -3,85 +3,33 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager
 
-import msgspec
 import pytest
 
 from streams.broker.connect import connect
 from streams.broker.publisher import Publisher
 from streams.core.errors import BadSubject, TooLarge
+from tests.integration.streams.publishing import (
+    SUBJECT,
+    call,
+    keep_publishing,
+    make_stream,
+    publish,
+    running,
+    stored,
+    until,
+    until_it_owes_for_good,
+)
 
 pytestmark = pytest.mark.integration
 
-SUBJECT = "market.test.PUBLISHER.trade"
-# Far longer than a local socket takes, and shorter than the pings that would find the link dead.
-QUIET_S = 0.5
+ways = pytest.mark.parametrize("batched", [True, False])
 
 
-async def call(client, verb, body=None):
-    answer = await client.request(f"$JS.API.{verb}", msgspec.json.encode(body or {}), timeout=5)
-    found = msgspec.json.decode(answer.data)
-    assert "error" not in found, found
-    return found
-
-
-async def make_stream(client, **more):
-    body = {"name": "PUBLISHED", "subjects": [SUBJECT], "storage": "file", "allow_batched": True}
-    body |= more
-    return await call(client, "STREAM.CREATE.PUBLISHED", body)
-
-
-async def stored(client):
-    state = (await call(client, "STREAM.INFO.PUBLISHED"))["state"]
-    sub = await client.jetstream().subscribe(SUBJECT, stream="PUBLISHED", ordered_consumer=True)
-    return [int((await sub.next_msg(timeout=10)).data) for _ in range(state["messages"])]
-
-
-@asynccontextmanager
-async def running(server, **options):
-    client = await connect(server.url, name="test", patience_s=10)
-    publisher = Publisher(client, **options)
-    task = asyncio.create_task(publisher.run())
-    try:
-        yield client, publisher
-    finally:
-        task.cancel()
-        await client.close()
-
-
-async def publish(publisher, numbers):
-    for number in numbers:
-        if not publisher.submit(SUBJECT, b"%d" % number, f"id-{number}"):
-            await publisher.room()
-
-
-async def until(condition, within_s=15):
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-async def until_it_owes_for_good(publisher):
-    """
-    Return how many records a stopped server owes.
-
-    Acknowledgements that it wrote before it was stopped may still lie in the socket.
-    """
-    seen, since = -1, 0.0
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(15):
-        while seen < 0 or loop.time() - since < QUIET_S:
-            counters = publisher.counters()
-            if not counters.in_flight or counters.acknowledged != seen:
-                seen, since = counters.acknowledged, loop.time()
-            await asyncio.sleep(0.01)
-    return publisher.counters().in_flight
-
-
-async def test_everything_is_stored_once_and_in_order(own_nats):
+@ways
+async def test_everything_is_stored_once_and_in_order(own_nats, batched):
     async with running(own_nats) as (client, publisher):
-        await make_stream(client)
+        await make_stream(client, allow_batched=batched)
 
         await publish(publisher, range(10_000))
 
@@ -90,6 +38,9 @@ async def test_everything_is_stored_once_and_in_order(own_nats):
         counters = publisher.counters()
         assert (counters.submitted, counters.acknowledged) == (10_000, 10_000)
         assert (counters.duplicates, counters.in_flight, counters.waiting) == (0, 0, 0)
+        # The first one went alone: its acknowledgement named the stream. The second tried a batch.
+        assert counters.batched == (9_999 if batched else 0)
+        assert (counters.resent, counters.refused) == (0 if batched else 1, 0)
 
 
 async def test_a_repeated_id_is_stored_once_and_counted(own_nats):
@@ -108,20 +59,15 @@ async def test_a_repeated_id_is_stored_once_and_counted(own_nats):
         assert publisher.counters().duplicates >= 1
 
 
-async def test_a_server_killed_in_mid_stream_loses_and_repeats_nothing(own_nats):
+@ways
+async def test_a_server_killed_in_mid_stream_loses_and_repeats_nothing(own_nats, batched):
     async with running(own_nats) as (client, publisher):
-        await make_stream(client)
-
-        async def keep_publishing():
-            for start in range(0, 60_000, 200):
-                await publish(publisher, range(start, start + 200))
-                await asyncio.sleep(0.01)
-
-        task = asyncio.create_task(keep_publishing())
+        await make_stream(client, allow_batched=batched)
+        task = asyncio.create_task(keep_publishing(publisher, 40_000))
         await until(lambda: publisher.counters().acknowledged >= 5_000)
         await asyncio.to_thread(own_nats.kill)
         await asyncio.to_thread(own_nats.start)
-        await until(lambda: publisher.counters().acknowledged >= 20_000)
+        await until(lambda: publisher.counters().acknowledged >= 15_000)
         # Stopped first, so that it dies with records in its hands.
         os.kill(own_nats.pid, signal.SIGSTOP)
         owed = await until_it_owes_for_good(publisher)
@@ -131,7 +77,7 @@ async def test_a_server_killed_in_mid_stream_loses_and_repeats_nothing(own_nats)
 
         assert await publisher.drain(30)
         assert publisher.counters().resent >= owed > 0
-        assert await stored(client) == list(range(60_000))
+        assert await stored(client) == list(range(40_000))
 
 
 async def test_a_missing_stream_is_waited_for(own_nats):

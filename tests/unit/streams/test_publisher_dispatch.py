@@ -302,6 +302,18 @@ def test_a_server_that_knows_no_batches_has_every_record_acknowledged():
     assert world.ledger.counters().resent == 0
 
 
+def test_a_stream_that_takes_no_batches_is_asked_again_later():
+    world = World(a=Stream("A", batched=False))
+    for seconds, batched, expected in ((0.0, True, 0), (61.0, True, 0), (0.0, True, 50)):
+        for _ in range(50):
+            world.submit("a.x")
+        world.settle()
+        assert world.ledger.counters().batched == expected
+        world.batched(batched)
+        world.now_s += seconds
+    assert world.ledger.counters().refused == 0
+
+
 def test_many_records_cost_few_answers():
     world = World(window=2_000, a=Stream("A", flow=500))
     world.submit("a.x")
