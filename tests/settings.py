@@ -29,3 +29,6 @@ os.environ["TICKPLANE_ACCOUNT_KEYS"] = secrets.token_urlsafe(32)
 os.environ["DJANGO_SETTINGS_MODULE"] = "controlplane.settings"
 
 from controlplane.settings import *  # noqa: E402, F403
+
+# A command that a test calls in this process shall not look for a NATS that is not the test's.
+NATS_EVENTS, NATS_LOG_LEVEL = False, "OFF"
