@@ -159,14 +159,27 @@ def _item(item: Item) -> dict[str, Any]:
         "policy": shown.POLICIES.get(item.policy, item.policy),
         "confirm": f"{CONFIRM}{item.name}" if item.needs_name and item.action in DOES else "",
         "typed": item.name,
-        "lines": [line(change) for change in item.changes],
+        "lines": [line(change) for change in item.changes or _new(item)],
     }
+
+
+def _new(item: Item) -> list[Change]:
+    """Return what a new object is made with, as changes from nothing."""
+    if item.action != "create" or item.body is None:
+        return []
+    named = ("name", "durable_name")
+    return [
+        Change(field=field, desired=value) for field, value in item.body.items()
+        if field not in named
+    ]  # fmt: skip
 
 
 def line(change: Change) -> dict[str, Any]:
     """Return one field of a review: what is there, what will be, and what there is to say."""
-    said = [str(EFFECTS.get(change.effect, change.effect)), change.why]
-    if change.drifted and change.effect != "drift":
+    said = [change.why or str(EFFECTS.get(change.effect, change.effect))]
+    if change.effect == "destructive" and change.why:
+        said.insert(0, str(EFFECTS["destructive"]))
+    if change.drifted and not change.why:
         said.append(gettext("somebody else changed it since the last apply"))
     return {
         "field": change.field,

@@ -190,7 +190,7 @@ class DeclaredAdmin(Kept):
             return told
         return format_html("{}<small>{}</small>", told, ", ".join(map(str, row.drift)))
 
-    @admin.display(description=_("seen, and last error"), ordering="seen_at")
+    @admin.display(description=_("seen"), ordering="seen_at")
     def seen(self, row: Any) -> str:
         at = shown.moment(row.seen_at)
         return format_html("{}<small>{}</small>", at, row.last_error) if row.last_error else at

@@ -17,7 +17,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from streams.core import fields, subjects
+from streams.core import definition, fields, subjects
 from streams.core.errors import BadSubject
 from streams.core.fields import Field
 from streams.forms import typed, units
@@ -35,6 +35,7 @@ class Declared(forms.ModelForm[Any]):
     """`table` says which fields the configuration may have."""
 
     table: ClassVar[Mapping[str, Field]] = {}
+    ours: ClassVar[Mapping[str, Any]] = {}
 
     further = forms.CharField(
         label=_("Further fields"),
@@ -54,6 +55,9 @@ class Declared(forms.ModelForm[Any]):
         for name, field in self.typed_fields():
             self.initial[PREFIX + name] = self.config.get(name)
             field.disabled = self.is_fixed(field.spec)
+            # Of what is in NATS already, leaving out means that it stays as it is there.
+            if isinstance(self.instance.live, dict) and name in self.instance.live:
+                field.leave(value_text(field.spec, self.instance.live[name]))
         unknown = self._unknown()
         self.initial["further"] = typed.shown_json(unknown) if unknown else ""
 
@@ -181,15 +185,24 @@ EXAMPLES = {
 }
 
 
-def default_text(spec: Field) -> str:
-    """Return what the server takes for a field that is left to it; empty where that depends."""
-    default = spec.default
-    if isinstance(default, bool):
-        return gettext("yes") if default else gettext("no")
-    if isinstance(default, int):
+def default_text(spec: Field, ours: Mapping[str, Any]) -> str:
+    """
+    Return what a field that is left out becomes; empty where that depends.
+
+    Args:
+        ours: What Tickplane itself gives a new object.
+    """
+    return value_text(spec, ours.get(spec.name, spec.default))
+
+
+def value_text(spec: Field, value: Any) -> str:
+    """Return a plain value in a few words; empty for a list or an object."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, int):
         written = {"duration": units.duration_text, "bytes": units.size_text}
-        return written.get(spec.kind, units.count_text)(default)
-    return default if isinstance(default, str) else ""
+        return written.get(spec.kind, units.count_text)(value)
+    return value if isinstance(value, str) else ""
 
 
 _lazy_help = lazy(help_text, str)
@@ -199,7 +212,7 @@ def _with_table(base: type[Declared], table: Mapping[str, Field]) -> type[Declar
     """Return the form with one field for each field of the table."""
     made: dict[str, Any] = {
         PREFIX + name: typed.form_field(
-            spec, default_text(spec), label=label(name), help_text=_lazy_help(spec)
+            spec, default_text(spec, base.ours), label=label(name), help_text=_lazy_help(spec)
         )
         for name, spec in table.items()
         if name not in OF_THE_RECORD
@@ -209,12 +222,16 @@ def _with_table(base: type[Declared], table: Mapping[str, Field]) -> type[Declar
 
 
 class _Stream(Declared):
+    ours = definition.new_stream("", {}, definition.FAST_INGEST_LEVEL)
+
     class Meta:
         model = Stream
         fields = ("name", "policy")
 
 
 class _Consumer(Declared):
+    ours = definition.new_consumer("", {})
+
     class Meta:
         model = StreamConsumer
         fields = ("stream", "name", "policy")

@@ -18,7 +18,7 @@ from streams.core.field import Field
 from streams.forms import units
 
 LONGEST_TEXT = 100_000
-LEFT = _("left to the server")
+LEFT = _("left out")
 DEEPEST = 32
 YES, NO = "true", "false"
 
@@ -60,6 +60,10 @@ class Typed(forms.CharField):
         except ValidationError:
             return True
         return bool(typed != (None if initial in EMPTY else initial))
+
+    def leave(self, told: str) -> None:
+        """Say in the empty field what leaving it out comes to."""
+        self.widget.attrs["placeholder"] = told
 
     def text(self, value: Any) -> str:
         """Return a stored value as it can be typed."""
@@ -181,10 +185,13 @@ class Choice(Typed):
         self, spec: Field, choices: Mapping[str, Any], default: str = "", **options: Any
     ) -> None:
         self.choices = choices
+        super().__init__(spec, widget=forms.Select, **options)
+        self.leave(default)
+
+    def leave(self, told: str) -> None:
         # Lazy: the words are chosen when the page is made.
-        left = format_lazy("{} ({})", LEFT, default) if default else LEFT
-        shown = [("", left), *choices.items()]
-        super().__init__(spec, widget=forms.Select(choices=shown), **options)
+        left = format_lazy("{} ({})", LEFT, told) if told else LEFT
+        self.widget.choices = [("", left), *self.choices.items()]
 
     def value(self, text: str) -> Any:
         if text not in self.choices:
@@ -273,6 +280,6 @@ def form_field(spec: Field, default: str, **options: Any) -> Typed:
     if spec.kind == "choice":
         return Choice(spec, {choice: choice for choice in spec.choices}, default, **options)
     made = KINDS[spec.kind](spec, **options)
-    if default:
-        made.widget.attrs["placeholder"] = default
+    if default and not isinstance(made, Lines):
+        made.leave(default)
     return made

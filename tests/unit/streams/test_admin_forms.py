@@ -274,3 +274,16 @@ def test_a_test_message_must_be_one_of_its_streams():
     assert errors(subject="b.c") == errors(subject="a.>") == errors(subject="") == ["subject"]
     assert errors(message="{") == ["message"]
     assert errors(message="{", kind="text") == []
+
+
+def test_what_is_left_out_says_what_it_comes_to():
+    new = str(declared.StreamForm())
+    there = declared.StreamForm(
+        instance=Stream(pk=1, name="A", live={"allow_direct": False, "max_bytes": 10 << 30})
+    )
+
+    assert "left out (yes)" in str(declared.StreamForm()["js_allow_direct"])
+    assert "left out (file)" in new
+    assert "left out (no)" in str(there["js_allow_direct"])
+    assert 'placeholder="10GB"' in str(there["js_max_bytes"])
+    assert 'placeholder="unlimited"' in str(declared.StreamForm()["js_max_bytes"])
