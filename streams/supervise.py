@@ -135,6 +135,8 @@ class Supervisor:
         self._ends_with_us = ends_with_us
         self._clock = clock
         self._lock = held(folder)
+        for path in (self._conf, self._draft, self._memory, self._said):
+            check_file(path)
 
         self._process: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
@@ -305,10 +307,12 @@ class Supervisor:
     def _reload(self, c: NodeConfiguration, digest: str) -> None:
         running = self._current or c
         offset = self._size_of_log(c)
+        # The digest alone does not tell: a certificate that was replaced does not change it.
+        _, loaded_at = self._loaded(running)
         if not self._is_asked_to_load(running, c):
             self._signal(signal.SIGHUP)
         deadline = time.monotonic() + LOADED_S
-        while self._running_digest(running) != digest:
+        while (now := self._loaded(running))[0] != digest or now[1] == loaded_at:
             if time.monotonic() > deadline:
                 why = self._last_error(c, offset) or "the server did not load it"
                 raise ConfigurationRefused(why)
@@ -523,11 +527,13 @@ class Supervisor:
             awaits_restart=self._awaits,
         )
 
-    def _running_digest(self, running: NodeConfiguration) -> str:
+    def _loaded(self, running: NodeConfiguration) -> tuple[str, str]:
+        """Return the digest of what the server has loaded, and when it did."""
         try:
-            return str(server.monitor(running.monitor_url, "/varz").get("config_digest", ""))
+            varz = server.monitor(running.monitor_url, "/varz")
         except BrokerAway:
-            return ""
+            return "", ""
+        return str(varz.get("config_digest", "")), str(varz.get("config_load_time", ""))
 
     # The files
 
@@ -662,6 +668,15 @@ def held(folder: Path) -> TextIO:
         lock.close()
         raise AlreadySupervised(f"another process keeps the nats-server of {folder}.") from e
     return lock
+
+
+def check_file(path: Path) -> None:
+    """
+    Raises:
+        OSError: There is such a path, and it is no file that we may write; it is named.
+    """
+    if path.exists():
+        path.open("ab").close()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django import db
 
 from streams.services import servers
 from streams.services.servers import Orders
-from streams.supervise import Standing, Supervisor
+from streams.supervise import Standing, Supervisor, check_file
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class NodeKeeper:
         self._written: tuple[Standing, int] | None = None
         self._written_at: datetime | None = None
         self._is_blind = False
+        check_file(servers.log_file(name=name))
         self.supervisor = Supervisor(
             folder=servers.runtime_folder(name=name),
             system_password=servers.system_password(),
@@ -91,13 +93,7 @@ class NodeKeeper:
             if self._orders is not None:
                 # Done once already, and not to be done each second.
                 wanted = self._orders.restart[0]
-                self._orders = Orders(
-                    self._orders.configuration,
-                    self._orders.why_not,
-                    self._orders.enabled,
-                    self._orders.starts,
-                    (wanted, wanted),
-                )
+                self._orders = msgspec.structs.replace(self._orders, restart=(wanted, wanted))
             return
         self._is_blind = False
         if found is None and self._orders is not None:
