@@ -133,7 +133,7 @@ def block(value: Any) -> SafeString | str:
 def short(value: Any) -> str:
     """Return one value of a configuration on one line."""
     if value is None:
-        return gettext("left to the server")
+        return gettext("none")
     if isinstance(value, str):
         return value or '""'
     return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -27,6 +27,10 @@ from streams.models import Stream, StreamConsumer
 PREFIX = "js_"
 # The record's own name says it.
 OF_THE_RECORD = frozenset({"name", "durable_name"})
+# To empty one of these means to be without it. Of the others a value says so: unlimited, 0, no.
+TAKEN_AWAY = frozenset(
+    {"text", "subject", "subjects", "texts", "durations", "map", "struct", "structs"}
+)
 # As JetStream refuses names.
 NOT_IN_A_NAME = frozenset(" \t\r\n\f\v.*>/\\")
 
@@ -109,10 +113,14 @@ class Declared(forms.ModelForm[Any]):
         return cleaned
 
     def _take(self, name: str, value: Any) -> None:
-        if value is None:
-            self.config.pop(name, None)
-        else:
+        live = self.instance.live if isinstance(self.instance.live, dict) else {}
+        if value is not None:
             self.config[name] = value
+        elif live.get(name) and self.table[name].kind in TAKEN_AWAY:
+            # To leave it out would keep what NATS has; null takes it away.
+            self.config[name] = None
+        else:
+            self.config.pop(name, None)
 
     def _refuse(self, name: str, why: str) -> None:
         # A reason may name a field inside of a field: sources.0.name
@@ -180,8 +188,8 @@ EXAMPLES = {
     "duration": _("For example 90s, 1h30m or 7d."),
     "bytes": _("For example 512MB or 10GB."),
     "map": _('A JSON object, for example {"team": "quotes"}.'),
-    "struct": _("A JSON object."),
-    "structs": _("A JSON list of objects."),
+    "struct": _("A JSON object; empty: without it."),
+    "structs": _("A JSON list of objects; empty: without them."),
 }
 
 

@@ -337,3 +337,24 @@ def test_one_message_is_removed_with_the_streams_name(operator, stream):
     assert [entry["row"].seq for entry in done.context["rows"]] == [3, 1]
     assert again.context["form"].non_field_errors()
     assert operator.get(row(stream, f"messages/{10**30}/remove/")).status_code == 404
+
+
+def test_what_is_emptied_in_the_form_goes_in_nats(operator, stream):
+    Stream.objects.update(
+        config={"subjects": ["orders.>"], "republish": {"src": ">", "dest": "copy.>"}}
+    )
+    applied(operator)
+    form = operator.get(row(stream, "change/")).context["adminform"].form
+    body = {
+        name: value
+        for name, field in form.fields.items()
+        if (value := field.prepare_value(form.get_initial_for_field(field, name))) is not None
+    }
+
+    operator.post(row(stream, "change/"), {**body, "js_republish": ""})
+    review = operator.get(f"{LIST}plan/").content.decode()
+    applied(operator)
+
+    assert "<ins>without it</ins>" in review
+    assert "republish" not in services.link().api("STREAM.INFO.ORDERS")["config"]
+    assert plan(operator)["items"] == []

@@ -287,3 +287,18 @@ def test_what_is_left_out_says_what_it_comes_to():
     assert "left out (no)" in str(there["js_allow_direct"])
     assert 'placeholder="10GB"' in str(there["js_max_bytes"])
     assert 'placeholder="unlimited"' in str(declared.StreamForm()["js_max_bytes"])
+
+
+def test_what_is_emptied_is_taken_away_where_nats_has_it():
+    config = {"subjects": ["a"], "republish": {"dest": "b"}, "description": "x", "max_age": 60}
+    emptied = {"js_republish": "", "js_description": "", "js_max_age": ""}
+
+    there = posted(
+        declared.StreamForm, Stream(pk=1, name="A", config=config, live=config), **emptied
+    )
+    new = posted(declared.StreamForm, Stream(pk=1, name="A", config=config), **emptied)
+
+    assert there.is_valid(), there.errors
+    assert there.config == {"subjects": ["a"], "republish": None, "description": None}
+    assert new.is_valid(), new.errors
+    assert new.config == {"subjects": ["a"]}
