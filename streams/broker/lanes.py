@@ -137,6 +137,7 @@ class Lane(Sender):
         # None: not known.
         self.batched: bool | None = None
         self._probe_again_s = 0.0
+        self._told = False
         self._ask_flow = max(1, min(FLUSH, terms.window // OUTSTANDING))
         self._flow = self._ask_flow
         self._flushed_s = 0.0
@@ -262,7 +263,7 @@ class Lane(Sender):
             self._flow = max(1, answer.msgs)
             if batch.probing:
                 batch.probing = False
-                self.batched = True
+                self.batched, self._told = True, False
             self._stored(batch, answer.seq)
         elif answer.batch == batch.key:
             self._end(batch, answer.count)
@@ -290,9 +291,13 @@ class Lane(Sender):
     def _take_singles(self, now_s: float) -> None:
         self.batched = False
         self._probe_again_s = now_s + PROBE_AGAIN_S
-        logger.warning(
-            "publisher: %s takes no fast batches: every record is acknowledged alone", self.stream
-        )
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "publisher: stream %s takes no fast batches (allow_batched, nats-server 2.14): "
+                "slower, since every record is acknowledged alone",
+                self.stream,
+            )
 
     def _stored(self, batch: Batch, upto: int) -> None:
         count, size = batch.release(upto)
