@@ -12,6 +12,7 @@ from streams.broker.consumer import Limits
 from streams.broker.deliveries import Delivery
 from streams.core.errors import ConsumerGone
 from tests.integration.streams.consuming import SECOND, Sink, numbers, running, until
+from tests.servers.nats import NatsServer
 from tests.servers.proxy import Proxy
 
 pytestmark = pytest.mark.integration
@@ -141,3 +142,25 @@ async def test_heartbeats_that_stay_out_are_noticed_before_the_link_is_given_up(
 
     assert counters.links == 0
     assert sink.numbers == list(range(100))
+
+
+@pytest.mark.parametrize("policy", ["explicit", "all"])
+async def test_a_server_may_use_the_longer_form_of_acknowledging_subjects(tmp_path, policy):
+    server = NatsServer(tmp_path, "feature_flags { js_ack_fc_v2: true }")
+    await asyncio.to_thread(server.start)
+    found: list[Delivery] = []
+    try:
+        async with numbers(server, "LONGER") as stream:
+            await stream.add(500)
+            await stream.consumer("reader", ack_policy=policy)
+            async with running(
+                server.url, stream, durable="reader", on_message=found.append
+            ) as consumer:
+                await until(lambda: len(found) == 500)
+                await until(lambda: stream.is_done("reader"))
+                assert consumer.counters().redelivered == 0
+    finally:
+        await asyncio.to_thread(server.stop)
+
+    assert found[0].reply.startswith("$JS.ACK._.")  # No domain.
+    assert [delivery.stream_seq for delivery in found] == list(range(1, 501))
