@@ -162,4 +162,4 @@ class Dispatch:
 
 
 def _keys(mark: str) -> Iterator[str]:
-    return (f"{mark}-{number:x}" for number in itertools.count(1))
+    return (f"{mark}{number:x}" for number in itertools.count(1))

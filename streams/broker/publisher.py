@@ -61,12 +61,14 @@ class Publisher:
             ack_s: Without an answer for so long, records are sent again.
         """
         self._client = client
-        self._inbox = client.new_inbox() + "."
+        # Short, because every record carries it. Eight characters are 48 bits of chance.
+        mark = secrets.token_urlsafe(6)
+        self._inbox = f"{client.new_inbox().rpartition('.')[0]}.{mark}."
         self._ledger = Ledger(max_waiting, max_bytes)
         self._dispatch = Dispatch(
             self._ledger,
             inbox=self._inbox,
-            mark=secrets.token_urlsafe(9),
+            mark=mark,
             window=window,
             ack_s=ack_s,
             dice=dice,

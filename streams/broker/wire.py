@@ -4,7 +4,7 @@ What a publisher writes, byte for byte.
 Between the head and the tail of a record's line goes the reply subject, which is known only when
 the record is written:
 
-    HPUB market.okx.BTC-USDT.trade |_INBOX.kq….7x2a-1.500.fail.12.1.$FI| 45 245\r\n header …
+    HPUB market.x.Y.trade |_INBOX.kq3d_e7A.kq3d_e7A2.500.fail.12.1.$FI| 45 245\r\n header …
 
 A fast batch (ADR-50) has {inbox}.{batch}.{flow}.{gap}.{sequence}.{operation}.$FI there: `flow` asks
 for an answer after so many records, and `fail` ends the batch where a record is missing.
