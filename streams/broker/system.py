@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,8 +24,6 @@ T = TypeVar("T")
 JsonObject = dict[str, Any]
 
 ANSWER_S = 2.0
-# After the first answer the others come within milliseconds. A server that is stopped never does.
-QUIET_S = 0.3
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -53,7 +51,7 @@ class Replica(msgspec.Struct, frozen=True, order=True):
 
 async def servers(client: Client, *, within_s: float = ANSWER_S) -> list[Server]:
     """
-    Return the servers that answer, by name; the first answer says how many to wait for.
+    Return the servers that answer, by name; each says how many to wait for.
 
     Raises:
         BrokerAway: None answers: the connection is down, or it is not the system user's.
@@ -119,19 +117,25 @@ async def reload_all(client: Client) -> dict[str, str]:
     return refused
 
 
-async def replicas_behind(client: Client, *, within_s: float = ANSWER_S) -> list[Replica]:
+async def replicas_behind(
+    client: Client, *, of: Sequence[Server] = (), within_s: float = ANSWER_S
+) -> list[Replica]:
     """
     Return the copies that lack something, of every stream and consumer in all accounts.
 
     A stream or consumer without a leader counts as one copy, on no server, that is offline. Empty
     means: any one server may go away now, and nothing with three copies notices.
 
+    Args:
+        of: The servers, if the caller has just asked for them.
+
     Raises:
         BrokerAway: No server answers.
     """
+    count = len(of or await servers(client, within_s=within_s))
     body = {"accounts": True, "streams": True, "consumer": True}
     groups: dict[tuple[str, str, str], list[Replica] | None] = {}
-    for answer in await _all(client, "JSZ", body, within_s):
+    for answer in await _all(client, "JSZ", body, within_s, count):
         me = answer["server"]["name"]
         for key, cluster in _groups(answer.get("data") or {}):
             # Those that follow know nothing of each other.
@@ -192,9 +196,18 @@ def called(
 
 
 async def _all(
-    client: Client, endpoint: str, body: Mapping[str, Any] | None, within_s: float
+    client: Client,
+    endpoint: str,
+    body: Mapping[str, Any] | None,
+    within_s: float,
+    count: int = 0,
 ) -> list[JsonObject]:
-    """Return the answers of all servers; the number that STATSZ tells ends the waiting."""
+    """
+    Return the answers of all servers that answer in time.
+
+    Args:
+        count: How many to wait for; 0 believes what the answers say.
+    """
     answers: list[JsonObject] = []
     inbox = client.new_inbox()
     arrived: asyncio.Queue[Msg] = asyncio.Queue()
@@ -202,9 +215,8 @@ async def _all(
     try:
         await client.publish(f"$SYS.REQ.SERVER.PING.{endpoint}", _encoded(body), reply=inbox)
         async with asyncio.timeout(within_s):
-            while not _complete(answers):
-                wait_s = QUIET_S if answers else within_s
-                msg = await asyncio.wait_for(arrived.get(), wait_s)
+            while not answers or len(answers) < (count or _told(answers)):
+                msg = await arrived.get()
                 if msg.headers and msg.headers.get("Status") == "503":
                     break
                 answers.append(_decoded(msg.data))
@@ -219,9 +231,9 @@ async def _all(
     return answers
 
 
-def _complete(answers: list[JsonObject]) -> bool:
-    active = [(a.get("statsz") or {}).get("active_servers", 0) for a in answers]
-    return bool(answers) and max(active) > 0 and len(answers) >= max(active)
+def _told(answers: list[JsonObject]) -> int:
+    counts = ((answer.get("statsz") or {}).get("active_servers", 0) for answer in answers)
+    return int(max(counts))
 
 
 async def _unsubscribe(sub: Any) -> None:

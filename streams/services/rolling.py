@@ -26,6 +26,8 @@ from streams.services import servers
 # A lame duck may take its 30 seconds, and copies of many gigabytes some minutes.
 PATIENCE = timedelta(minutes=10)
 SHOWN = 3
+# Several questions to each server.
+CALL_S = 20.0
 
 
 class Progress(NamedTuple):
@@ -121,7 +123,7 @@ class Roll:
         nodes = list(self._cluster.nodes.filter(enabled=True).select_related("client_tls"))
         try:
             found, reasons = system.called(
-                system_url(nodes), _state, tls=tls_context(self._cluster, nodes)
+                system_url(nodes), _state, within_s=CALL_S, tls=tls_context(self._cluster, nodes)
             )
         except BrokerAway as e:
             return [], [str(e)]
@@ -176,7 +178,7 @@ async def _state(client: Client) -> tuple[list[system.Server], list[str]]:
         else:
             if health.get("status") != "ok":
                 reasons.append(f"{server.name}: {health.get('error') or 'is not ready'}")
-    behind = await system.replicas_behind(client)
+    behind = await system.replicas_behind(client, of=found)
     reasons += [_behind(replica) for replica in behind[:SHOWN]]
     if len(behind) > SHOWN:
         reasons.append(f"{len(behind) - SHOWN} more copies are behind")

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 
 import msgspec
+import nats.errors
 
 from streams.broker import system
 from streams.broker.connect import connect
@@ -146,9 +147,15 @@ class Load:
             if msg.metadata.num_pending == 0:
                 complete.set()
 
-        sub = await self.asking.jetstream().subscribe(
-            SUBJECT, stream=STREAM, ordered_consumer=True, cb=take
-        )
+        async def subscribed():
+            try:
+                return await self.asking.jetstream().subscribe(
+                    SUBJECT, stream=STREAM, ordered_consumer=True, cb=take
+                )
+            except (TimeoutError, nats.errors.Error):
+                return None  # The cluster is choosing a leader.
+
+        sub = await self.until(subscribed)
         async with asyncio.timeout(PATIENCE_S):
             await complete.wait()
         await sub.unsubscribe()

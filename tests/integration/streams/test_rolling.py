@@ -213,9 +213,8 @@ def test_no_node_is_restarted_before_all_others_are_well(kept_by_hand):
     three.start()
     wait_until(lambda: roll.look(now=NOW).now == "n1", 60, "the first node's turn")
     assert roll.look(now=NOW).waits_for == ("n1 leaves",)
-    assert dict(Node.objects.filter(cluster__name="by-hand").values_list("name", "restart_wanted")) == {
-        "n1": 1, "n2": 0, "n3": 0,
-    }  # fmt: skip
+    wanted = Node.objects.filter(cluster__name="by-hand").values_list("name", "restart_wanted")
+    assert dict(wanted) == {"n1": 1, "n2": 0, "n3": 0}
 
     one.kill()
     assert roll.look(now=NOW).now == "n1"
