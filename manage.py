@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    if sys.argv[1:2] == ["standalone"]:
+        # The parent of all processes serves no page: without their apps it is 7 MB smaller.
+        os.environ["TICKPLANE_ROLE"] = "standalone"
     from controlplane.env import BadEnvironment
 
     try:

@@ -70,7 +70,7 @@ CONTENT_SECURITY_POLICY = {
 
 # Applications, from the bottom layer up. A process that serves no page loads no admin, REST or
 # Channels, and beat, which only sends task names, no application at all: 110 MB less in all.
-ROLE = env.choice("TICKPLANE_ROLE", "all", ("all", "worker", "beat", "pipeline"))
+ROLE = env.choice("TICKPLANE_ROLE", "all", ("all", "worker", "beat", "pipeline", "standalone"))
 _MODELS = ["django.contrib.auth", "django.contrib.contenttypes", "streams", "accounts", "pipeline"]
 _PAGES = [
     "django.contrib.admin",
@@ -89,6 +89,13 @@ INSTALLED_APPS = {
     "worker": _MODELS,
     "pipeline": _MODELS,
     "beat": [],
+    # It migrates every table and makes the administrator; the admin's pages are the web process's.
+    "standalone": [
+        *_MODELS,
+        "django.contrib.admin.apps.SimpleAdminConfig",
+        "django.contrib.sessions",
+        "controlplane",
+    ],
 }[ROLE]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
