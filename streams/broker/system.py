@@ -101,22 +101,6 @@ async def reload(client: Client, server_id: str, *, within_s: float = ANSWER_S) 
     await ask(client, server_id, "RELOAD", within_s=within_s)
 
 
-async def reload_all(client: Client) -> dict[str, str]:
-    """
-    Let every server that answers reload; return why, by name, for those that refused.
-
-    Raises:
-        BrokerAway: None answers.
-    """
-    refused: dict[str, str] = {}
-    for server in await servers(client):
-        try:
-            await reload(client, server.id)
-        except (ApiRefused, BrokerAway) as e:
-            refused[server.name] = str(e)
-    return refused
-
-
 async def replicas_behind(
     client: Client, *, of: Sequence[Server] = (), within_s: float = ANSWER_S
 ) -> list[Replica]:
@@ -156,17 +140,6 @@ async def meta_leader_steps_down(client: Client, *, within_s: float = ANSWER_S) 
         ApiRefused: It does not.
     """
     await _api(client, "META.LEADER.STEPDOWN", {}, within_s)
-
-
-async def forget_server(client: Client, name: str, *, within_s: float = ANSWER_S) -> None:
-    """
-    Let the cluster forget a server that will never come back; its copies are made elsewhere.
-
-    Raises:
-        BrokerAway: There is no leader.
-        ApiRefused: No such server is known, or it still runs.
-    """
-    await _api(client, "SERVER.REMOVE", {"peer": name}, within_s)
 
 
 def called(

@@ -27,9 +27,10 @@ from streams.core.serverconf import (
     render,
 )
 from tests.servers.nats import NatsServer
-from tests.servers.process import ServerMissing, free_port, wait_until
+from tests.servers.process import ServerFailed, ServerMissing, free_port, wait_until
 
 READY_S = 60.0
+ATTEMPTS = 3
 # As fast as bcrypt goes; the product's own cost is measured elsewhere.
 COST = 4
 MEBIBYTE = 1024**2
@@ -45,9 +46,12 @@ class ClusterNode(NatsServer):
         """
         folder.mkdir(parents=True)
         super().__init__(folder)
+        self.draw_ports()
         self.name = name
-        self.route_port = free_port()
         self._configured = configured
+
+    def draw_ports(self) -> None:
+        self.port, self.monitor_port, self.route_port = free_port(), free_port(), free_port()
 
     def command(self) -> list[str]:
         try:
@@ -158,9 +162,19 @@ class NatsCluster:
         )
 
     def start(self) -> None:
-        """Return when every node takes part."""
-        for node in self.nodes:
-            node.start()
+        """Return when every node takes part. Ports that others took meanwhile are drawn anew."""
+        for attempt in range(ATTEMPTS):
+            try:
+                for node in self.nodes:
+                    node.start()
+            except ServerFailed as e:
+                if "address already in use" not in str(e) or attempt == ATTEMPTS - 1:
+                    raise
+                self.stop()
+                for node in self.nodes:
+                    node.draw_ports()
+            else:
+                break
         self.wait_ready()
 
     def wait_ready(self) -> None:
