@@ -7,6 +7,7 @@ written; see `core.serverconf`. Nobody but an administrator may purge, delete or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 EVERYTHING = ">"
 # Clients of all languages make their reply subjects below it.
 INBOX = "_INBOX.>"
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Permissions(msgspec.Struct, frozen=True):
@@ -30,9 +32,12 @@ def admin() -> Permissions:
     return Permissions(publish_allow=(EVERYTHING,), subscribe_allow=(EVERYTHING,))
 
 
-def producer(subjects: Sequence[str]) -> Permissions:
+def producer(subjects: Sequence[str], user: str = "") -> Permissions:
     """
     Return what publishing these subjects with acknowledgements needs.
+
+    Args:
+        user: Its name, see `_inboxes`.
 
     The acknowledgement comes to the inbox. Which stream stores a subject, and whether it takes
     batches, is what clients ask before they publish.
@@ -40,13 +45,16 @@ def producer(subjects: Sequence[str]) -> Permissions:
     asked = ("$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.*")
     return Permissions(
         publish_allow=unique((*subjects, *asked)),
-        subscribe_allow=(INBOX,),
+        subscribe_allow=_inboxes(user),
     )
 
 
-def consumer(subjects: Sequence[str], streams: Sequence[str]) -> Permissions:
+def consumer(subjects: Sequence[str], streams: Sequence[str], user: str = "") -> Permissions:
     """
     Return what reading these subjects, and consuming these streams with durables, needs.
+
+    Args:
+        user: Its name, see `_inboxes`.
 
     A stream is consumed whole: the older way to create a durable, which nats-py uses, names no
     filter in its subject, so that the server cannot hold a user to one.
@@ -55,8 +63,18 @@ def consumer(subjects: Sequence[str], streams: Sequence[str]) -> Permissions:
     of_streams = (subject for stream in streams for subject in _consuming(stream))
     return Permissions(
         publish_allow=unique((*asked, *of_streams)),
-        subscribe_allow=unique((*subjects, INBOX)),
+        subscribe_allow=unique((*subjects, *_inboxes(user))),
     )
+
+
+def _inboxes(user: str) -> tuple[str, ...]:
+    """
+    Return where replies may be read: at the common inbox, and at one that is the user's alone.
+
+    A client that is given the prefix `_INBOX_name` hides its replies from all other users.
+    """
+    # No wildcard and no dot, or one name could cover another's.
+    return (INBOX, f"_INBOX_{user}.>") if _PLAIN.fullmatch(user) else (INBOX,)
 
 
 def _consuming(stream: str) -> Iterable[str]:

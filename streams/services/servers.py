@@ -342,11 +342,11 @@ def _permissions(user: BrokerUser, streams: Streams) -> Permissions:
         case BrokerUser.Role.ADMIN:
             return permissions.admin()
         case BrokerUser.Role.PRODUCER:
-            return permissions.producer(_patterns(user, "subjects"))
+            return permissions.producer(_patterns(user, "subjects"), user.name)
         case BrokerUser.Role.CONSUMER:
             own = _patterns(user, "subjects")
             chosen = _patterns(user, "streams")
-            return permissions.consumer(own, chosen or _holding(own, streams))
+            return permissions.consumer(own, chosen or _holding(own, streams), user.name)
         case BrokerUser.Role.CUSTOM:
             return Permissions(
                 **{name: _patterns(user, name) for name in Permissions.__struct_fields__}

@@ -19,7 +19,6 @@ import pytest
 
 from streams.broker.connect import connect
 from streams.core import permissions
-from streams.core.permissions import Permissions
 from tests.integration.streams.load import call
 from tests.missing import missing
 from tests.servers.cluster import NatsCluster
@@ -30,26 +29,19 @@ ROOT = Path(__file__).resolve().parents[3]
 CLIENTS = ROOT / "tests" / "clients"
 STREAM, OTHER = "MARKET_DATA", "SYSTEM_EVENTS"
 PASSWORD = "p@ss/w:rd %41, ä"  # As awkward as a password may be.
-INBOXES = {"producer": "_INBOX_producer", "consumer": "_INBOX_consumer"}
+# The common one, and those that nobody else may read.
+COMMON = {"producer": "_INBOX", "consumer": "_INBOX"}
+PRIVATE = {"producer": "_INBOX_producer", "consumer": "_INBOX_consumer"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     found = NatsCluster(tmp_path_factory.mktemp("spec"), size=1)
-    found.add_user("producer", PASSWORD, permissions.producer(["market.>"]))
-    found.add_user("consumer", PASSWORD, permissions.consumer(["market.>"], [STREAM]))
-    # Those whose replies nobody else may read.
-    for name in INBOXES:
-        may = found.may[name]
-        found.add_user(f"private-{name}", PASSWORD, with_inbox(may, f"_INBOX_{name}.>"))
+    found.add_user("producer", PASSWORD, permissions.producer(["market.>"], "producer"))
+    found.add_user("consumer", PASSWORD, permissions.consumer(["market.>"], [STREAM], "consumer"))
     found.start()
     yield found
     found.stop()
-
-
-def with_inbox(may, inbox):
-    own = tuple(inbox if each == permissions.INBOX else each for each in may.subscribe_allow)
-    return Permissions(publish_allow=may.publish_allow, subscribe_allow=own)
 
 
 @pytest.fixture
@@ -91,12 +83,10 @@ async def messages(admin, stream=STREAM):
     return (await call(admin, f"STREAM.INFO.{stream}"))["state"]["messages"]
 
 
-@pytest.mark.parametrize("private", [False, True])
-async def test_nats_py_publishes_and_subscribes_durably(server, admin, private):
-    prefix = "private-" if private else ""
-    inbox = {name: {"inbox_prefix": INBOXES[name]} if private else {} for name in INBOXES}
-    producer, said = await logged_in(server, f"{prefix}producer", **inbox["producer"])
-    consumer, heard = await logged_in(server, f"{prefix}consumer", **inbox["consumer"])
+@pytest.mark.parametrize("inbox", [COMMON, PRIVATE], ids=["common", "private"])
+async def test_nats_py_publishes_and_subscribes_durably(server, admin, inbox):
+    producer, said = await logged_in(server, "producer", inbox_prefix=inbox["producer"])
+    consumer, heard = await logged_in(server, "consumer", inbox_prefix=inbox["consumer"])
     received = []
 
     async def take(message):
@@ -111,7 +101,7 @@ async def test_nats_py_publishes_and_subscribes_durably(server, admin, private):
     await consumer.flush()
     await consumer.close()
     # Another process of the same durable goes on where that one ended.
-    again, _ = await logged_in(server, f"{prefix}consumer", **inbox["consumer"])
+    again, _ = await logged_in(server, "consumer", inbox_prefix=inbox["consumer"])
     await producer.jetstream().publish("market.okx.BTC-USDT.trade", b"3")
     sub = await again.jetstream().subscribe("market.>", durable="theirs")
     last = await sub.next_msg(timeout=20)
@@ -188,13 +178,12 @@ async def test_nobody_but_an_administrator_changes_or_reads_what_is_not_theirs(
         ("producer", "market.>"), ("producer", "system.>"), ("producer", ">"),
         ("producer", "$JS.API.>"), ("producer", "$SYS.>"),
         ("consumer", "system.>"), ("consumer", ">"), ("consumer", "$JS.ACK.>"),
-        ("private-producer", "_INBOX.>"), ("private-producer", "_INBOX_consumer.>"),
-        ("private-consumer", "_INBOX.>"), ("private-consumer", "_INBOX_producer.>"),
+        ("producer", "_INBOX_consumer.>"), ("consumer", "_INBOX_producer.>"),
+        ("consumer", "*.>"),
     ],
 )  # fmt: skip
 async def test_nobody_hears_what_is_not_theirs(server, admin, user, subject):
-    inbox = INBOXES.get(user.removeprefix("private-"), "_INBOX") if "private" in user else "_INBOX"
-    client, refused = await logged_in(server, user, inbox_prefix=inbox)
+    client, refused = await logged_in(server, user)
 
     await client.subscribe(subject)
     await client.flush()
@@ -232,17 +221,14 @@ def node(script, *arguments):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("private", [False, True])
-async def test_nodes_client_publishes_and_consumes_durably_and_no_more(server, admin, private):
-    prefix = "private-" if private else ""
-    inbox = INBOXES if private else dict.fromkeys(INBOXES, "_INBOX")
-
+@pytest.mark.parametrize("inbox", [COMMON, PRIVATE], ids=["common", "private"])
+async def test_nodes_client_publishes_and_consumes_durably_and_no_more(server, admin, inbox):
     told = await asyncio.to_thread(
-        node, "producer.mjs", address(server), f"{prefix}producer", PASSWORD, inbox["producer"],
+        node, "producer.mjs", address(server), "producer", PASSWORD, inbox["producer"],
         "market.node.X.trade", 12,
     )  # fmt: skip
     heard = await asyncio.to_thread(
-        node, "consumer.mjs", address(server), f"{prefix}consumer", PASSWORD, inbox["consumer"],
+        node, "consumer.mjs", address(server), "consumer", PASSWORD, inbox["consumer"],
         STREAM, "of-node", 12,
     )  # fmt: skip
 

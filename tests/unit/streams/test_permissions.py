@@ -68,3 +68,16 @@ def test_a_consumer_publishes_no_data():
     assert not any(covers(pattern, "market.>") for pattern in CONSUMER.publish_allow)
     assert not may_publish(CONSUMER, "market.okx.BTC-USDT.trade")
     assert CONSUMER.subscribe_allow == ("market.>", "_INBOX.>")
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "*", ">", "with space", "ä", "a\n"])
+def test_a_name_that_is_no_plain_token_gets_no_inbox_of_its_own(name):
+    assert permissions.producer(["a"], name).subscribe_allow == ("_INBOX.>",)
+    assert permissions.consumer(["a"], ["A"], name).subscribe_allow == ("a", "_INBOX.>")
+
+
+def test_a_user_has_an_inbox_that_no_other_may_read():
+    one, other = permissions.producer(["a"], "one"), permissions.producer(["a"], "one_more")
+
+    assert "_INBOX_one.>" in one.subscribe_allow
+    assert not any(matches(pattern, "_INBOX_one.x") for pattern in other.subscribe_allow)
