@@ -229,8 +229,10 @@ def test_what_the_table_holds_back_the_server_would_refuse_and_its_file_is_put_b
     before = kept.until(c, "running")
     text = (kept.folder / "nats.conf").read_text()
     more: list[dict[str, Any]] = [
-        {"store_folder": str(kept.folder / "else")}, {"port": free_port()}, {"http_port": free_port()},
-    ]  # fmt: skip
+        {"store_folder": str(kept.folder / "else")},
+        {"port": free_port()},
+        {"http_port": free_port()},
+    ]
 
     for change in [*RESTART, *more]:
         wanted = replace(c, **change)
