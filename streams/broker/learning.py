@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.broker.answers import REFUSED_FOR_GOOD, Answer
-from streams.broker.ones import Ones, Terms
+from streams.broker.ones import ASK_S, Ones, Terms
 from streams.broker.records import Record, Route, Sender
 
-# A first question is small, and asking it again is cheap.
-ASK_S = 0.3
 BACKOFF_S = 0.05
 BACKOFF_CAP_S = 1.0
 

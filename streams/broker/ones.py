@@ -9,6 +9,9 @@ from streams.broker import wire
 from streams.broker.ledger import Ledger
 from streams.broker.records import Record, Sender
 
+# An answer to one record alone is waited for so long at first: to ask again is cheap.
+ASK_S = 0.3
+
 
 class Terms(NamedTuple):
     """

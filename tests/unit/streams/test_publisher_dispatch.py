@@ -345,6 +345,23 @@ def test_the_window_is_never_exceeded():
     assert world.streams["a"].stored == world.submitted
 
 
+def test_large_records_do_not_wait_for_an_answer_that_only_many_would_bring():
+    world = World(window=2_000, a=Stream("A", flow=500))
+    world.dispatch.max_payload = world.streams["a"].max_bytes = 1_000_000
+    for _ in range(60):
+        world.submit("a.x", size=200_000)
+    # The first goes alone, another tries a batch; then the server is slow for a while.
+    for served in (1, 1, *[0] * 200, *[1_000] * 200):
+        world.write()
+        assert sum(len(payload) for _, _, payload, _ in world.up) <= 5 * 1024 * 1024
+        world.serve(served)
+        world.hear(1_000)
+        world.now_s += 0.001
+
+    assert world.streams["a"].stored == world.submitted
+    assert world.ledger.counters().resent == 0
+
+
 def test_a_publisher_is_slowed_down_by_the_server():
     world = World(window=2_000, a=Stream("A"))
     for _ in range(1_000):
@@ -375,6 +392,28 @@ def test_a_lost_batch_is_asked_after_long_before_its_time_is_over():
     world.settle()
 
     assert world.now_s - began_s < 2
+    assert world.streams["a"].stored == world.submitted
+
+
+def test_a_stream_that_comes_back_is_found_at_once():
+    world = World(a=Stream("A"))
+    world.submit("a.x")
+    world.settle()
+    world.gone(True)
+    for _ in range(50):
+        world.submit("a.x")
+    for _ in range(5):
+        world.write()
+        world.serve(100)
+        world.hear(100)
+        world.now_s += 0.01
+    world.gone(False)
+    began_s = world.now_s
+
+    world.settle()
+
+    assert world.now_s - began_s < 0.2
+    assert world.ledger.counters().refused >= 3
     assert world.streams["a"].stored == world.submitted
 
 
