@@ -11,13 +11,17 @@ import hmac
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import transaction
 
 from accounts.core.errors import NoKey, Unopened
 from accounts.models import Account
+
+if TYPE_CHECKING:
+    # 6 MB in each process; most never seal or open anything.
+    from cryptography.fernet import MultiFernet
 
 BATCH = 500
 
@@ -102,6 +106,8 @@ def rotate() -> Rotation:
     Raises:
         NoKey: TICKPLANE_ACCOUNT_KEYS is empty.
     """
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
     box, resealed, last = _box(), 0, 0
     unopened: list[str] = []
     while True:
@@ -127,6 +133,8 @@ def rotate() -> Rotation:
 
 
 def _contents(sealed: str, head: bytes, *, within_s: int | None) -> bytes:
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
     try:
         contents = _box().decrypt(_bytes(sealed), ttl=within_s)
     except InvalidToken:
@@ -149,4 +157,6 @@ def _box() -> MultiFernet:
 
 @lru_cache(maxsize=8)
 def _made(keys: tuple[str, ...]) -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+
     return MultiFernet([Fernet(key) for key in keys])

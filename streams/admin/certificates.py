@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -47,6 +46,8 @@ def _unreadable(what: str, where: str) -> Look | None:
 
 
 def _lasting(where: str) -> Look:
+    from cryptography import x509  # noqa: PLC0415  6 MB, for a page that is seldom opened
+
     try:
         with Path(where).open("rb") as file:
             certificate = x509.load_pem_x509_certificate(file.read(LARGEST_BYTES))

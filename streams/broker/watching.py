@@ -21,7 +21,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from streams.core.errors import ApiRefused, BrokerAway
-from streams.core.shown import headers
+from streams.core.headers import headers
 
 JsonObject = dict[str, Any]
 

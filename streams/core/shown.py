@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from streams.core import market
-from streams.core.errors import BadDefinition, BadSubject
+from streams.core.errors import BadSubject
 
 # Of a longer payload so much is shown: a page of fifty stays under a megabyte.
 LONGEST = 16_384
@@ -17,10 +16,6 @@ LONGEST_PROTOBUF = 262_144
 HEXED = LONGEST // 2
 
 PROTOBUF, JSON, TEXT, HEX, EMPTY = "protobuf", "json", "text", "hex", "empty"
-
-LONGEST_NAME = 255
-# What NATS gives a meaning in subjects, and file systems in paths.
-_NOT_IN_NAMES = frozenset(".*>/\\")
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -48,28 +43,6 @@ def shown(payload: bytes, data_type: str | None = None) -> Shown:
     if payload[:1] not in (b"{", b"[") and (found := _protobuf(payload, data_type)):
         return found
     return _json(payload) or _text(payload) or _hex(payload)
-
-
-def headers(raw: bytes) -> dict[str, list[str]]:
-    """Return the headers of a stored message; a name may have several values."""
-    found: dict[str, list[str]] = {}
-    for name, value in _header_lines(raw):
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def check_name(name: str, field: str = "stream") -> str:
-    """
-    Return the name of a stream or consumer when it can be one; it becomes part of a subject.
-
-    Raises:
-        BadDefinition: Its `field` is `field`.
-    """
-    if not name or len(name) > LONGEST_NAME:
-        raise BadDefinition(field, f"a name has 1 to {LONGEST_NAME} characters")
-    if any(c in _NOT_IN_NAMES or c.isspace() or not c.isprintable() for c in name):
-        raise BadDefinition(field, f"{name!r}: a name holds none of . * > / \\ and no white space")
-    return name
 
 
 def _protobuf(payload: bytes, data_type: str | None) -> Shown | None:
@@ -118,11 +91,3 @@ def _decoded_but_for_the_end(cut: bytes) -> str:
 
 def _hex(payload: bytes) -> Shown:
     return Shown(HEX, payload[:HEXED].hex(" "), truncated=len(payload) > HEXED)
-
-
-def _header_lines(raw: bytes) -> Iterator[tuple[str, str]]:
-    # The first line is NATS/1.0.
-    for line in raw.split(b"\r\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if colon:
-            yield name.decode(errors="replace"), value.decode(errors="replace").strip()

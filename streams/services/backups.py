@@ -22,7 +22,7 @@ from streams.broker import snapshots
 from streams.core import snapshot
 from streams.core import subjects as grammar
 from streams.core.errors import ApiRefused, BadBackup, BadDefinition, BrokerAway, BrokerError
-from streams.core.shown import check_name
+from streams.core.names import check_name
 from streams.models import Backup, Policy, Stream
 from streams.services import audit, guarding, lag
 from streams.services.linked import link

@@ -16,7 +16,8 @@ from nats.aio.client import Client
 from streams.broker import watching
 from streams.core import subjects as grammar
 from streams.core.errors import ApiRefused, BadDefinition
-from streams.core.shown import check_name, shown
+from streams.core.names import check_name
+from streams.core.shown import shown
 from streams.core.templates import Place
 from streams.services import templates
 from streams.services.linked import link

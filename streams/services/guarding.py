@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.utils.translation import gettext as _
 
 from streams.core.errors import Guarded, Unconfirmed
-from streams.core.shown import check_name
+from streams.core.names import check_name
 from streams.models import Policy, Stream, StreamConsumer
 
 # To take away what cannot be had back, and to change what can.

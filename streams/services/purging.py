@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from streams.broker import watching
 from streams.core import subjects as grammar
 from streams.core.errors import ApiRefused, BadDefinition, Guarded
-from streams.core.shown import check_name
+from streams.core.names import check_name
 from streams.models import Backup, Standing, Stream, StreamConsumer
 from streams.services import audit, backups, guarding
 from streams.services.linked import link

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from streams.core import fields
 from streams.core.errors import Conflict
-from streams.core.shown import check_name
+from streams.core.names import check_name
 from streams.forms.servers import ClusterForm, NodeForm, TlsFilesForm, UserForm, masked
 from streams.models import BrokerUser, Cluster, Node, Stream, StreamConsumer, TlsFiles
 from streams.services import audit, servers
@@ -157,12 +157,12 @@ def _filled(record: models.Model, values: Mapping[str, Any]) -> ModelForm[Any]:
 
 def _check_config(record: Stream | StreamConsumer) -> None:
     if isinstance(record, Stream):
-        wrong = fields.check(record.config, fields.STREAM_FIELDS)
+        wrong = fields.check(record.given, fields.STREAM_FIELDS)
     else:
-        stream = record.stream.config
-        wrong = fields.check(record.config, fields.CONSUMER_FIELDS, stream=stream)
+        stream = record.stream.given
+        wrong = fields.check(record.given, fields.CONSUMER_FIELDS, stream=stream)
     for own in ("name", "durable_name"):
-        if record.config.get(own, record.name) != record.name:
+        if record.given.get(own, record.name) != record.name:
             wrong[own] = _("is another than the record's")
     if wrong:
         raise ValidationError({f"config.{name}": [reason] for name, reason in wrong.items()})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core import shown
+from streams.core import headers, names, shown
 from streams.core.errors import BadDefinition
 from streams.core.proto.market_pb2 import OrderBook, Trade
 
@@ -89,13 +89,13 @@ def test_json_that_is_none_is_still_shown(payload):
 def test_headers_keep_each_value():
     raw = b"NATS/1.0\r\nNats-Msg-Id: 7\r\nX:a\r\nX: b:c \r\nbroken\r\n\r\n"
 
-    assert shown.headers(raw) == {"Nats-Msg-Id": ["7"], "X": ["a", "b:c"]}
-    assert shown.headers(b"") == {}
+    assert headers.headers(raw) == {"Nats-Msg-Id": ["7"], "X": ["a", "b:c"]}
+    assert headers.headers(b"") == {}
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "A.>", "*", "a\n", "a/b", "x" * 256, None])
 def test_a_name_that_would_be_another_subject_is_refused(name):
     with pytest.raises(BadDefinition) as caught:
-        shown.check_name(name, "consumer")
+        names.check_name(name, "consumer")
 
     assert caught.value.field == "consumer"
