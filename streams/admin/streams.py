@@ -70,7 +70,7 @@ class StreamAdmin(PlanPage, Taking, Looking, Removing, BackingUp, DeclaredAdmin)
     @admin.display(description=_("fullest limit"))
     def limits(self, stream: Stream) -> str:
         """Return how full the fullest of its limits is."""
-        config = stream.live or stream.config
+        config = stream.live or stream.given
         told = [
             (gettext("messages"), stream.messages, config.get("max_msgs")),
             (gettext("size"), stream.bytes, config.get("max_bytes")),
@@ -93,7 +93,7 @@ class StreamAdmin(PlanPage, Taking, Looking, Removing, BackingUp, DeclaredAdmin)
 
     @admin.display(description=_("age limit"))
     def age_limit(self, stream: Stream) -> str:
-        age_ns = (stream.live or stream.config).get("max_age")
+        age_ns = (stream.live or stream.given).get("max_age")
         if not isinstance(age_ns, int) or age_ns <= 0:
             return shown.NOTHING
         return shown.value("max_age", age_ns)

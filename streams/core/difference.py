@@ -50,6 +50,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
     live: JetStream's info of it (STREAM.INFO, CONSUMER.INFO); None when NATS does not have it.
     reached: False while NATS knows it and none of its servers answers.
+    has_shape: False where what is declared is no object, and `config` empty instead.
     stream: Of a consumer: the info of its stream, or what that would be created as.
     """
 
@@ -61,6 +62,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     live: Mapping[str, Any] | None = None
     stream: Mapping[str, Any] | None = None
     reached: bool = True
+    has_shape: bool = True
 
     @property
     def own_name(self) -> str:

@@ -109,6 +109,9 @@ def item(one: Declared, *, level: int) -> Item:
     if not one.reached:
         reason = "NATS knows it, but none of the servers that hold it answers"
         return _item(one, "refused", "unknown", reasons=(reason,))
+    if not one.has_shape:
+        left: Standing = "missing" if one.live is None else "changed"
+        return _item(one, "refused", left, reasons=("config: must be an object",))
     try:
         return _missing(one, level) if one.live is None else _there(one, level)
     except (TypeError, ValueError, AttributeError, KeyError):

@@ -54,6 +54,15 @@ class Declared(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is declared; nothing where the column, which takes any JSON, holds no object."""
+        return self.config if self.has_shape else {}
+
+    @property
+    def has_shape(self) -> bool:
+        return isinstance(self.config, dict)
+
 
 class Stream(Declared):
     """One JetStream stream."""
@@ -83,8 +92,8 @@ class Stream(Declared):
 
     @property
     def subjects(self) -> list[str]:
-        found: Any = self.config.get("subjects") or []
-        return list(found)
+        found: Any = self.given.get("subjects")
+        return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 class StreamConsumer(Declared):

@@ -175,7 +175,7 @@ class _Importing:
 
     def _stream(self, name: str, config: JsonObject) -> None:
         found = Stream.objects.filter(name=name).first()
-        before = None if found is None else found.config
+        before = None if found is None else found.given
         row = found or Stream(name=name)
         # What the file does not say of a stream stays as it was declared.
         row.config = {**(before or {}), **config}
@@ -277,7 +277,7 @@ def _file_tls(row: TlsFiles | None) -> Tls | None:
 
 def _config(row: Stream) -> JsonObject:
     # A key that this version does not know would not be taken back.
-    return {key: value for key, value in row.config.items() if key in brokerfile.stream_keys()}
+    return {key: value for key, value in row.given.items() if key in brokerfile.stream_keys()}
 
 
 def _check(row: Any, path: str) -> None:

@@ -108,7 +108,8 @@ def _stream(row: Stream, live: Live) -> Declared:
         kind="stream",
         name=row.name,
         policy=row.policy,
-        config=_object(row.config),
+        config=row.given,
+        has_shape=row.has_shape,
         applied=row.applied,
         live=live.streams.get(row.name),
         reached=row.name not in live.unreached,
@@ -120,19 +121,15 @@ def _consumer(row: StreamConsumer, live: Live, streams: Mapping[str, Stream]) ->
     info = live.streams.get(parent)
     if info is None and parent in streams and row.stream.policy != "observe":
         # It is created before its consumers are.
-        info = {"config": _object(row.stream.config)}
+        info = {"config": row.stream.given}
     return Declared(
         kind="consumer",
         name=name,
         policy=row.policy,
-        config=_object(row.config),
+        config=row.given,
+        has_shape=row.has_shape,
         applied=row.applied,
         live=live.consumers.get(name),
         stream=info,
         reached=not {name, parent} & live.unreached,
     )
-
-
-def _object(config: Any) -> JsonObject:
-    # The column takes any JSON; only an object is a configuration.
-    return config if isinstance(config, dict) else {}

@@ -76,7 +76,7 @@ def accept(*, names: Collection[str], actor: str) -> tuple[str, ...]:
         live = definition.declared(config)
         before = row.config
         # What was left to the server stays so; what was declared becomes what is.
-        wanted = live if one.policy == Policy.OBSERVE else before
+        wanted = before if one.has_shape and one.policy != Policy.OBSERVE else live
         row.config = {name: live.get(name) for name in wanted}
         row.applied = row.live = config
         row.standing, row.drift, row.last_error = Standing.IN_SYNC, [], ""

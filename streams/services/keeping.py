@@ -201,7 +201,7 @@ def _declare_fast_ingest(side: Side) -> bool:
         rows = [
             row
             for row in silent.select_for_update().order_by("pk")
-            if FAST_INGEST not in row.config and not row.config.get("mirror")
+            if row.has_shape and FAST_INGEST not in row.given and not row.given.get("mirror")
         ]
         for row in rows:
             before, row.config = row.config, {**row.config, FAST_INGEST: True}

@@ -19,6 +19,7 @@ from django.db.models import F, QuerySet
 
 from streams.core import permissions, subjects
 from streams.core.errors import BadDefinition, BadSubject
+from streams.core.names import check_name
 from streams.core.permissions import Permissions
 from streams.core.serverconf import (
     ADMIN_USER,
@@ -320,11 +321,23 @@ def _users(cluster: Cluster) -> tuple[User, ...]:
         raise BadDefinition("users", f"{taken[0]} is the name of a user of Tickplane itself")
     if not rows:
         return (own,)
-    streams = list(Stream.objects.values_list("name", "config__subjects"))
+    streams = _declared()
     return (own, *(User(row.name, row.password_hash, _permissions(row, streams)) for row in rows))
 
 
-Streams = list[tuple[str, list[str] | None]]
+Streams = list[tuple[str, list[str]]]
+
+
+def _declared() -> Streams:
+    # One row that cannot be must not be why no server is configured any more.
+    return [(row.name, row.subjects) for row in Stream.objects.all() if _is_name(row.name)]
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return bool(check_name(text))
+    except BadDefinition:
+        return False
 
 
 def permissions_of(*, user: BrokerUser) -> Permissions:
@@ -334,23 +347,25 @@ def permissions_of(*, user: BrokerUser) -> Permissions:
     Raises:
         BadDefinition: One of its subjects is none.
     """
-    return _permissions(user, list(Stream.objects.values_list("name", "config__subjects")))
+    return _permissions(user, _declared())
 
 
 def _permissions(user: BrokerUser, streams: Streams) -> Permissions:
-    match BrokerUser.Role(user.role):
+    match user.role:
         case BrokerUser.Role.ADMIN:
             return permissions.admin()
         case BrokerUser.Role.PRODUCER:
             return permissions.producer(_patterns(user, "subjects"), user.name)
         case BrokerUser.Role.CONSUMER:
             own = _patterns(user, "subjects")
-            chosen = _patterns(user, "streams")
+            chosen = _chosen(user)
             return permissions.consumer(own, chosen or _holding(own, streams), user.name)
         case BrokerUser.Role.CUSTOM:
             return Permissions(
                 **{name: _patterns(user, name) for name in Permissions.__struct_fields__}
             )
+        case _:
+            raise BadDefinition("role", f"user {user.name}: {user.role!r} is none")
 
 
 def _holding(own: Iterable[str], streams: Streams) -> list[str]:
@@ -359,24 +374,37 @@ def _holding(own: Iterable[str], streams: Streams) -> list[str]:
     return [
         name
         for name, stored in streams
-        if any(subjects.overlap(a, b) for a in wanted for b in stored or ())
+        if any(subjects.overlap(a, b) for a in wanted for b in stored)
     ]
 
 
+def _chosen(user: BrokerUser) -> tuple[str, ...]:
+    # A wildcard would make more of the API his than the streams that he is given.
+    if wrong := [each for each in _texts(user, "streams") if not _is_name(each)]:
+        raise BadDefinition("streams", f"user {user.name}: {wrong[0]!r} is no name of a stream")
+    return _texts(user, "streams")
+
+
 def _patterns(user: BrokerUser, field: str) -> tuple[str, ...]:
+    try:
+        return tuple(subjects.check_pattern(each) for each in _texts(user, field))
+    except BadSubject as e:
+        raise BadDefinition(field, f"user {user.name}: {e}") from e
+
+
+def _texts(user: BrokerUser, field: str) -> tuple[str, ...]:
     found = getattr(user, field)
     if not isinstance(found, list):
         raise BadDefinition(field, f"user {user.name}: is a list of texts")
-    try:
-        return tuple(subjects.check_pattern(str(each)) for each in found)
-    except BadSubject as e:
-        raise BadDefinition(field, f"user {user.name}: {e}") from e
+    return tuple(map(str, found))
 
 
 def _routes(node: Node) -> Routes | None:
     cluster, password = node.cluster, route_password()
     others = [other for other in cluster.nodes.all() if other.enabled and other.pk != node.pk]
     urls = [_at(other.address, other.cluster_port or cluster.cluster_port) for other in others]
+    if not isinstance(cluster.cluster_routes, list):
+        raise BadDefinition("cluster_routes", "is a list of routes")
     further = [_route(each, password) for each in cluster.cluster_routes]
     if not urls and not further:
         return None

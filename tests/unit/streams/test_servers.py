@@ -199,3 +199,37 @@ def test_the_node_of_standalone_is_declared_again_when_it_was_deleted(node):
     assert (place.name, place.port, place.starts) == ("tickplane", 4222, True)
     assert servers.admin_password() in place.url
     assert servers.admin_password() not in repr(place)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("role", "king"), ("subjects", 7), ("subjects", {"a": 1}), ("streams", [">"]),
+        ("streams", ["*"]), ("streams", ["A.B"]), ("streams", 7),
+    ],
+)  # fmt: skip
+def test_a_user_who_cannot_be_is_named_and_ends_no_supervisor(column, value):
+    user(**{column: value})
+
+    orders = servers.orders(name="tickplane", fixed={})
+
+    assert orders.configuration is None
+    assert column in orders.why_not
+
+
+@pytest.mark.parametrize("routes", [7, {"a": 1}, [7], [None], "nats-route://x:1"])
+def test_routes_that_cannot_be_end_no_supervisor(routes):
+    Cluster.objects.filter(name="tickplane").update(cluster_routes=routes)
+
+    assert "cluster_routes" in servers.orders(name="tickplane", fixed={}).why_not
+
+
+def test_a_stream_whose_row_cannot_be_takes_no_server_along():
+    Stream.objects.create(name="A.>", config={"subjects": ["market.>"]})
+    Stream.objects.create(name="NUMBERS", config={"subjects": [7, None]})
+    Stream.objects.create(name="LIST", config=["market.>"])
+    user()
+
+    may = rendered().users[1].permissions
+
+    assert {s.split(".")[-2] for s in may.publish_allow if ".MSG.NEXT." in s} == {"MARKET_DATA"}
