@@ -399,7 +399,7 @@ def test_the_page_of_a_user_shows_what_the_server_lets_it_do(admin_client, world
 
     may = {str(name): str(listed) for name, listed in page.context["permissions"]}
     assert "<code>orders.&gt;</code>" in may["May publish"]
-    assert may["May subscribe"] == "<code>_INBOX.&gt;</code>"
+    assert may["May subscribe"] == "<code>_INBOX.&gt;</code> <code>_INBOX_feed.&gt;</code>"
 
 
 # Servers
