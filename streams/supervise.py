@@ -177,9 +177,10 @@ class Supervisor:
             wanted: None when the rows make no configuration; `why_not` then says why.
             restart: Somebody asked for a restart since the last look.
         """
-        if not self._began:
-            self._began = True
-            self._adopt()
+        self.take_over()
+        if not self._is_alive():
+            # First of all: what is wanted since it ended is what it starts with again.
+            self._note_end()
         self._take(wanted, why_not)
         if restart:
             self._leave()
@@ -204,6 +205,12 @@ class Supervisor:
     def close(self) -> None:
         """Let another process keep the server."""
         self._lock.close()
+
+    def take_over(self) -> None:
+        """Know a server that an earlier supervisor left running, if there is one."""
+        if not self._began:
+            self._began = True
+            self._adopt()
 
     def stop(self) -> None:
         """End the server; return when it has ended."""
@@ -351,7 +358,6 @@ class Supervisor:
     # The process
 
     def _adopt(self) -> None:
-        """Take over a server that an earlier supervisor left running."""
         kept, pid = self._kept(), self._pid_on_file()
         if kept is None or pid is None or not _exists(pid):
             return

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from django import db
 
 from streams.services import servers
@@ -45,6 +44,8 @@ class NodeKeeper:
         self._written: tuple[Standing, int] | None = None
         self._written_at: datetime | None = None
         self._is_blind = False
+        # The number of the last restart that was asked of the supervisor.
+        self._restarted: int | None = None
         check_file(servers.log_file(name=name))
         self.supervisor = Supervisor(
             folder=servers.runtime_folder(name=name),
@@ -76,24 +77,21 @@ class NodeKeeper:
 
     def _obey(self, orders: Orders) -> Standing:
         if not orders.enabled:
+            self.supervisor.take_over()
             self.supervisor.stop()
             return Standing()
         if not orders.starts:
             return self.supervisor.watch(orders.configuration)
         wanted, done = orders.restart
-        return self.supervisor.look(
-            orders.configuration, why_not=orders.why_not, restart=wanted != done
-        )
+        # A database that can be read and not written says for long that it was not done.
+        restart, self._restarted = wanted not in (done, self._restarted), wanted
+        return self.supervisor.look(orders.configuration, why_not=orders.why_not, restart=restart)
 
     def _read(self) -> None:
         try:
             found = servers.orders(name=self._name, fixed=self._fixed)
         except db.Error as e:
             self._note_blindness(e)
-            if self._orders is not None:
-                # Done once already, and not to be done each second.
-                wanted = self._orders.restart[0]
-                self._orders = msgspec.structs.replace(self._orders, restart=(wanted, wanted))
             return
         self._is_blind = False
         if found is None and self._orders is not None:

@@ -213,6 +213,7 @@ def test_a_user_who_cannot_be_is_named_and_ends_no_supervisor(column, value):
 
     orders = servers.orders(name="tickplane", fixed={})
 
+    assert orders is not None
     assert orders.configuration is None
     assert column in orders.why_not
 
@@ -221,7 +222,9 @@ def test_a_user_who_cannot_be_is_named_and_ends_no_supervisor(column, value):
 def test_routes_that_cannot_be_end_no_supervisor(routes):
     Cluster.objects.filter(name="tickplane").update(cluster_routes=routes)
 
-    assert "cluster_routes" in servers.orders(name="tickplane", fixed={}).why_not
+    orders = servers.orders(name="tickplane", fixed={})
+    assert orders is not None
+    assert "cluster_routes" in orders.why_not
 
 
 def test_a_stream_whose_row_cannot_be_takes_no_server_along():
