@@ -14,6 +14,8 @@ import msgspec
 
 JsonObject = dict[str, Any]
 
+# The stream of ours that captures them. Nobody declares it, and nobody's messages are in it.
+STREAM = "TICKPLANE_ADVISORIES"
 # MSG_NAKED is not among them: there is one for each message that a consumer hands back.
 SUBJECTS = (
     "$JS.EVENT.ADVISORY.STREAM.>",
@@ -44,6 +46,9 @@ OF_CLIENT = ("user", "name", "host", "acc", "lang", "ver", "kind")
 
 LONGEST_ID, LONGEST_KIND, LONGEST_NAME, LONGEST_TEXT = 64, 64, 255, 300
 LONGEST_DATA = 8192
+DEEPEST = 16
+# Other years are a stranger's, and at their ends a moment cannot be told in another zone.
+YEARS = range(2000, 9000)
 # PostgreSQL keeps no such character, and no server of NATS writes it.
 NUL = b"\\u0000"
 
@@ -71,7 +76,7 @@ def parse(payload: bytes) -> Advisory | None:
         found = _audit(told) if kind == AUDIT else _event(kind, told)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, *_SHAPELESS):
         return None
-    if found is None or at.tzinfo is None or not told.get("id"):
+    if found is None or at.tzinfo is None or at.year not in YEARS or not told.get("id"):
         return None
     stream, consumer, text, data = found
     return Advisory(
@@ -208,9 +213,16 @@ _LINES: Mapping[str, Callable[[JsonObject], str]] = {
 
 
 def _bounded(data: JsonObject) -> JsonObject:
-    if len(msgspec.json.encode(data)) <= LONGEST_DATA:
+    if len(msgspec.json.encode(data)) <= LONGEST_DATA and _is_shallow(data, DEEPEST):
         return data
     return dict(_short(data.items()))
+
+
+def _is_shallow(value: Any, deeper: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return deeper > 0 and all(_is_shallow(part, deeper - 1) for part in parts)
 
 
 def _short(items: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:

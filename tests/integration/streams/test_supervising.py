@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 from django import db
@@ -34,7 +35,7 @@ def keeper(node):
 
 
 def until_it_runs(keeper):
-    found = []
+    found: list[Any] = []
 
     def runs():
         found[:] = [keeper.look(now=timezone.now())]

@@ -163,3 +163,19 @@ def test_whatever_a_stranger_sends_is_a_row_or_nothing(kind, more):
     found = advisory.parse(told(kind, **more))
 
     assert found is None or len(found.text) <= 300
+
+
+@pytest.mark.parametrize(
+    "timestamp", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:10:00Z"]
+)
+def test_a_moment_at_the_end_of_the_calendar_is_a_strangers(timestamp):
+    assert advisory.parse(told("stream_action", timestamp=timestamp)) is None
+
+
+def test_what_is_nested_deeply_is_left_out():
+    deep = b'{"type": "a.b", "id": "c", "timestamp": "2026-01-01T00:00:00Z", "flat": 1, "deep": %b}'
+
+    found = advisory.parse(deep % (b"[" * 900 + b"]" * 900))
+
+    assert found is not None
+    assert found.data == {"flat": 1}
