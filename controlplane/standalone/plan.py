@@ -6,11 +6,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from controlplane.standalone.child import Child
 from controlplane.standalone.ports import Picker
-from streams.core.serverconf import ADMIN_USER
+from streams.core.serverconf import Tls
+from streams.services import servers
 
 WEB_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 8222, 9443
 ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
@@ -35,7 +36,7 @@ class Given:
     web_port: int
     nats_url: str
     monitor_url: str
-    nats_password: str
+    nats_tls: Tls | None
     nats_port: int
     monitor_port: int
 
@@ -86,7 +87,7 @@ def draw(given: Given) -> Plan:
         monitor = given.monitor_url or f"http://{urlsplit(given.nats_url).hostname}:{MONITOR_PORT}"
         return Plan(given, given.nats_url, monitor, 0, 0, exchange_port)
     port, monitor_port = picker.near(given.nats_port), picker.near(given.monitor_port)
-    url = f"nats://{ADMIN_USER}:{quote(given.nats_password, safe='')}@127.0.0.1:{port}"
+    url = servers.own_url(f"127.0.0.1:{port}", given.nats_tls)
     monitor = f"http://127.0.0.1:{monitor_port}"
     return Plan(given, url, monitor, port, monitor_port, exchange_port)
 

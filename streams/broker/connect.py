@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from nats.aio.client import Client
 
 from streams.broker.installation import refuse_intruder
+from streams.broker.trust import trusted
 from streams.core.errors import BrokerAway
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ async def connect(
 
     Args:
         url: One server, or several of one cluster with commas between. Credentials are those of
-            the first that has any.
+            the first that has any; files for TLS are those of `trust`.
         name: Shown by the server's /connz.
         patience_s: How long the first connection may take; None waits for ever.
 
@@ -81,7 +82,9 @@ async def connect(
             said.append(text)
             logger.warning("nats %s: %s", name, text)
 
-    addresses, credentials = apart(url)
+    addresses, told = apart(url)
+    if context := trusted(split(url)):
+        told["tls"] = context
     try:
         async with asyncio.timeout(patience_s):
             await client.connect(
@@ -97,8 +100,7 @@ async def connect(
                 reconnected_cb=back,
                 error_cb=noted,
                 lame_duck_mode_cb=_Departure(client).announced,
-                **credentials,
-                **options,
+                **(told | options),
             )
     except TimeoutError as e:
         await client.close()  # It may hold a socket whose other end never said a word.
@@ -137,11 +139,16 @@ def apart(url: str) -> tuple[list[str], dict[str, Any]]:
     """
     bare: list[str] = []
     credentials: dict[str, Any] = {}
-    for one in _BETWEEN.split(url):
-        parts = urlsplit(one)
-        bare.append(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    for parts in split(url):
+        netloc = parts.netloc.rpartition("@")[2]
+        bare.append(parts._replace(netloc=netloc, query="").geturl())
         credentials = credentials or _credentials(parts)
     return bare, credentials
+
+
+def split(url: str) -> list[SplitResult]:
+    """Return the parts of each of the servers' URLs."""
+    return [urlsplit(one) for one in _BETWEEN.split(url)]
 
 
 def _credentials(parts: SplitResult) -> dict[str, Any]:

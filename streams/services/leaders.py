@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from streams.broker import system
+from streams.broker.connect import split
 from streams.core.errors import ApiRefused, Guarded
 from streams.core.serverconf import SYSTEM_USER
 from streams.services import audit, guarding, servers
@@ -86,9 +87,8 @@ def _hand_over(look: str, act: str, kind: str, name: str, actor: str) -> None:
 def _system_url() -> str:
     """Return the URL that Django talks to NATS by, with the system user in place of its own."""
     login = f"{SYSTEM_USER}:{quote(servers.system_password(), safe='')}"
-    return ",".join(_as(login, url.strip()) for url in settings.NATS_URL.split(","))
+    return ",".join(_as(login, parts) for parts in split(settings.NATS_URL))
 
 
-def _as(login: str, url: str) -> str:
-    parts = urlsplit(url)
+def _as(login: str, parts: SplitResult) -> str:
     return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import bcrypt
 import msgspec
@@ -32,7 +32,7 @@ from streams.core.serverconf import (
 )
 from streams.core.sizes import duration_s, size_bytes
 from streams.models import BrokerUser, Cluster, Node, Stream, TlsFiles
-from streams.services import audit
+from streams.services import announcing, audit
 from streams.supervise import Standing
 
 # The node that `standalone` runs, and that every installation has.
@@ -141,6 +141,7 @@ class Place(msgspec.Struct, frozen=True):
 
     Attributes:
         url, monitor_url: For a server that somebody else starts; the URL may hold a password.
+        tls: What clients meet.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Place(msgspec.Struct, frozen=True):
     starts: bool
     url: str
     monitor_url: str
+    tls: Tls | None
 
     def __repr__(self) -> str:
         return f"Place({self.name!r}, {self.host!r}, {self.port!r})"
@@ -162,7 +164,8 @@ def own_place() -> Place:
         node = Node.objects.create(name=OWN_NODE, cluster=cluster)
     cluster = node.cluster
     port, http_port = node.nats_port or cluster.nats_port, node.http_port or cluster.http_port
-    own = f"nats://{ADMIN_USER}:{quote(admin_password(), safe='')}@{_at(node.address, port)}"
+    tls = _tls(node.client_tls or cluster.client_tls)
+    own = own_url(_at(node.address, port), tls)
     return Place(
         name=node.name,
         host=cluster.host,
@@ -171,7 +174,18 @@ def own_place() -> Place:
         starts=cluster.auto_start_nats,
         url=cluster.nats_url or own,
         monitor_url=f"http://{_at(node.address, http_port)}",
+        tls=tls,
     )
+
+
+def own_url(at: str, tls: Tls | None) -> str:
+    """Return the URL by which our own processes reach a node at `host:port`; with the password."""
+    login = f"{ADMIN_USER}:{quote(admin_password(), safe='')}"
+    if tls is None:
+        return f"nats://{login}@{at}"
+    shown = {"cert": tls.cert_file, "key": tls.key_file} if tls.verify else {}
+    files = ({"ca": tls.ca_file} if tls.ca_file else {}) | shown
+    return f"tls://{login}@{at}" + (f"?{urlencode(files)}" if files else "")
 
 
 def node_names() -> list[str]:
@@ -181,7 +195,8 @@ def node_names() -> list[str]:
 def note_standing(*, name: str, standing: Standing, restart_done: int, now: datetime) -> None:
     """Write down how a node's server is; `since` when its state is another one than before."""
     rows = Node.objects.filter(name=name)
-    rows.exclude(state=standing.state).update(since=now)
+    if rows.exclude(state=standing.state).update(since=now):
+        _alert(name, standing)
     rows.update(
         state=standing.state,
         reason=standing.reason,
@@ -195,6 +210,25 @@ def note_standing(*, name: str, standing: Standing, restart_done: int, now: date
         certificate_ends_at=_moment(standing.certificate_ends),
         seen_at=now,
     )
+
+
+# What somebody should look at, and how soon. A failed server hears it once it is back.
+_ALERTS = {
+    Node.State.REFUSED: "warning",
+    Node.State.UNHEALTHY: "critical",
+    Node.State.FAILED: "critical",
+}
+
+
+def _alert(name: str, standing: Standing) -> None:
+    state = Node.State(standing.state)
+    if level := _ALERTS.get(state):
+        announcing.alert(
+            level=level,
+            type=f"node_{state.value}",
+            text=f"nats-server {name}: {standing.reason or state.value}",
+            name=name,
+        )
 
 
 def _nodes() -> QuerySet[Node]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import pika
 import psycopg
 import pytest
 
+from tests.arch.sources import ROOT
+from tests.servers.authority import Authority
 from tests.servers.process import wait_until
 from tests.servers.standalone import Tickplane
 
@@ -227,6 +230,26 @@ async def test_nats_follows_its_records_while_everything_runs(system):
     assert client.max_payload == 2 * 1024 * 1024
     await client.close()
     assert len(found) == 1
+
+
+def test_its_own_processes_show_the_certificates_that_its_server_asks_for(tmp_path):
+    files = Authority(tmp_path / "tls").issue("own")
+    system = Tickplane(tmp_path)
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env=system.environment(), check=True)
+    declare(
+        system,
+        "INSERT INTO streams_tlsfiles (id, name, cert_file, key_file, ca_file, verify, timeout_s)"
+        " VALUES (1, 'own', ?, ?, ?, 1, 3)",
+        files.cert_file,
+        files.key_file,
+        files.ca_file,
+    )
+    declare(system, "UPDATE streams_cluster SET client_tls_id = 1")
+
+    counted, _ = report(tmp_path)
+
+    assert all(counted[name] > 0 for name in COUNTS), counted
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104

@@ -248,7 +248,7 @@ def draw(folder: Path, web_port: int, options: Options, place: servers.Place) ->
             web_port=web_port,
             nats_url=nats_url,
             monitor_url=monitor_url,
-            nats_password=servers.admin_password(),
+            nats_tls=place.tls,
             nats_port=place.port,
             monitor_port=place.http_port,
         )
@@ -272,6 +272,8 @@ def nats_keeper(
         "http_port": drawn.monitor_port,
         # Our own processes reach it on loopback, whatever else it listens on.
         "host": place.host if place.host in plan.WILDCARDS else "127.0.0.1",
+        # They were told how when they were started: other TLS comes with the next start.
+        "tls": place.tls,
     }
     return NodeKeeper(name=place.name, environment=environment, fixed=fixed, ends_with_us=True)
 

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from streams.broker.connect import connect
+from streams.core.errors import BrokerAway
 from tests.integration.streams.load import Load, assert_each_once
 from tests.servers.authority import Authority
 from tests.servers.cluster import NatsCluster
@@ -71,6 +72,19 @@ async def test_with_certificates_everywhere_records_are_kept(cluster, authority)
         await load.more(500)
         submitted = await load.finish()
         assert_each_once(await load.stored(), submitted)
+
+
+async def test_the_url_alone_says_whom_to_trust_and_what_to_show(cluster, authority):
+    own = authority.issue("client")
+    url = cluster.url(scheme="tls")
+    told = f"ca={authority.file}&cert={own.cert_file}&key={own.key_file}"
+
+    client = await connect(f"{url}?{told}", name="told", patience_s=30)
+    await client.flush()
+    await client.close()
+
+    with pytest.raises(BrokerAway, match="certificate"):
+        await connect(f"{url}?ca={authority.file}", name="bare", patience_s=3)
 
 
 @pytest.mark.parametrize(("port", "greets"), [("port", True), ("route_port", False)])
