@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from streams import services
-from streams.core.errors import BadSubject, BrokerError, TooLarge
+from streams.core.errors import BadDefinition, BadSubject, BrokerError, TooLarge
 
 STARTED_AT = timezone.now()
 
@@ -108,6 +108,8 @@ class Publish(ContractView):
             asked = msgspec.convert(request.data, PublishRequest)
             services.publish(subject=asked.subject, message=asked.message)
         except msgspec.ValidationError as e:
+            return _refused(str(e), status.HTTP_400_BAD_REQUEST)
+        except BadDefinition as e:
             return _refused(str(e), status.HTTP_400_BAD_REQUEST)
         except BadSubject as e:
             return _refused(f"subject: {e}", status.HTTP_400_BAD_REQUEST)

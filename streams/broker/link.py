@@ -78,7 +78,7 @@ class Link:
         The acknowledgement has `stream`, `seq` and, for a message that was there, `duplicate`.
 
         Raises:
-            BrokerAway: No answer in time.
+            BrokerAway: No answer in time, or one of somebody who is no stream.
             ApiRefused: A stream captures the subject and refused the message.
             TooLarge: More bytes than the server takes.
         """
@@ -100,7 +100,10 @@ class Link:
                 reply = await client.request(subject, payload, timeout=within_s, headers=told)
             except nats.errors.NoRespondersError:
                 return None  # Its stream went away meanwhile; subscribers have received it.
-            return _answer(reply.data)
+            answer = _answer(reply.data)
+            if "stream" not in answer:
+                raise BrokerAway(f"somebody else answered on {subject}; a stream may have it too")
+            return answer
 
         return self._run(call, within_s)
 
@@ -194,7 +197,11 @@ async def _closed(client: Client) -> None:
 
 
 def _answer(data: bytes) -> dict[str, Any]:
-    answer: dict[str, Any] = msgspec.json.decode(data)
+    try:
+        answer = msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+        # A service of somebody may listen where a stream does, and be faster.
+        raise BrokerAway("what answers is not JetStream") from e
     if error := answer.get("error"):
         raise ApiRefused(error.get("err_code", 0), error.get("description", "refused"))
     return answer

@@ -45,7 +45,8 @@ def publish(
 
     Raises:
         BadSubject: `subject` is no concrete subject, or one of the server's own.
-        BadDefinition: A header cannot be, or is one of JetStream's that changes more than this.
+        BadDefinition: A header cannot be, or is one of JetStream's that changes more than this;
+            or the message is no text.
         TooLarge: The message has more bytes than the server takes.
         BrokerError: It was not published, or a stream refused it.
     """
@@ -53,11 +54,20 @@ def publish(
         raise BadSubject(f"{subject!r} belongs to the server itself")
     told = {**(headers or {}), **({MSG_ID: msg_id} if msg_id else {})}
     _check(told)
-    payload = message.encode() if isinstance(message, str) else msgspec.json.encode(message)
+    payload = _written(message)
     stored = link().publish_stored(subject, payload, headers=told or None)
     if stored is None:
         return Published()
     return Published(stored["stream"], stored["seq"], bool(stored.get("duplicate")))
+
+
+def _written(message: object) -> bytes:
+    try:
+        return message.encode() if isinstance(message, str) else msgspec.json.encode(message)
+    except UnicodeEncodeError as e:  # Half of a pair, which JSON can spell.
+        raise BadDefinition("message", _("holds what is no character")) from e
+    except RecursionError as e:
+        raise BadDefinition("message", _("is nested too deeply")) from e
 
 
 def _check(headers: Mapping[str, str]) -> None:

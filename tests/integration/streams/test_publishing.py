@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams import services
-from streams.core.errors import ApiRefused, BadDefinition, TooLarge
+from streams.core.errors import ApiRefused, BadDefinition, BrokerAway, TooLarge
 from streams.services import browsing
 from streams.services.publishing import Published
 
@@ -72,3 +72,42 @@ def test_headers_count_into_the_size(stream):
         services.publish(subject="hand.a", message="x" * (room - 18), headers={"A": "b"})
     with pytest.raises(TooLarge):
         services.publish(subject="hand.a", message="x" * (room - 17), headers={"A": "b"})
+
+
+@pytest.mark.parametrize("message", ["half \ud800", {"half": "\ud800"}, {"\ud800": 1}])
+def test_what_is_no_text_is_refused_by_name(stream, message):
+    with pytest.raises(BadDefinition) as caught:
+        services.publish(subject="hand.a", message=message)
+
+    assert caught.value.field == "message"
+    assert browsing.messages(stream=stream).messages == 0
+
+
+@pytest.mark.parametrize("path", ["/api/v1/publish", "/api/v1/broker/publish"])
+def test_half_a_character_over_http_is_no_bug_of_ours(stream, admin_client, path):
+    body = '{"subject": "hand.a", "message": "half \\ud800"}'
+
+    answer = admin_client.post(path, body, content_type="application/json")
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("said", [b"hello", b"[1]", b'{"not": "an acknowledgement"}'])
+def test_a_service_that_answers_instead_of_the_stream_is_not_taken_for_it(make_stream, said):
+    # A stream that never answers is one that is always slower.
+    make_stream("SILENT", subjects=["silent.>"], no_ack=True)
+
+    async def answer(message):
+        await message.respond(said)
+
+    async def listen(client):
+        found = await client.subscribe("silent.a", cb=answer)
+        await client.flush()
+        return found
+
+    listening = services.link().run(listen)
+
+    with pytest.raises(BrokerAway, match="answer"):
+        services.publish(subject="silent.a", message="x")
+
+    services.link().run(lambda _: listening.unsubscribe())
