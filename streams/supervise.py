@@ -227,7 +227,7 @@ class Supervisor:
 
     def _take(self, wanted: NodeConfiguration | None, why_not: str) -> None:
         if wanted is None:
-            self._refusal, self._tried = why_not, None
+            self._refusal, self._tried, self._wanted_digest = why_not, None, ""
         else:
             trial = (wanted, stamp(wanted))
             if trial == self._tried:
@@ -249,7 +249,8 @@ class Supervisor:
         Raises:
             ConfigurationRefused: The one that runs has not been touched.
         """
-        self._startable = None
+        # What is refused has no digest: nothing may look as if it ran as declared.
+        self._startable, self._wanted_digest = None, ""
         self._wanted_digest = self._checked(wanted)
         self._startable = wanted
         running = self._current if self._is_alive() else None
@@ -352,7 +353,7 @@ class Supervisor:
             return
         kept = msgspec.structs.replace(kept, **self._fixed)
         with contextlib.suppress(ConfigurationRefused):
-            self._wanted_digest = self._checked(kept)
+            self._checked(kept)
             self._good = kept
 
     # The process
@@ -603,7 +604,7 @@ class Supervisor:
     def _told(self, text: str) -> str:
         """Return the server's words as one line that shows neither our folder nor a hash."""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        line = " ".join(lines[-3:]).removeprefix("nats-server: ")
+        line = "; ".join(lines[-3:]).removeprefix("nats-server: ")
         line = line.replace(str(self._draft), "nats.conf").replace(str(self._folder), "…")
         return _HASH.sub("…", line)[:REASON_LENGTH]
 

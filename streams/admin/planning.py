@@ -19,7 +19,7 @@ from streams.admin.pages import page, reason, tell
 from streams.admin.records import plan_address
 from streams.core.errors import StreamsError
 from streams.core.plan import DOES, Change, Item, Plan
-from streams.services import advisories, sync
+from streams.services import sync
 
 # What an address surely holds; more are planned as all of them.
 MOST_NAMES = 50
@@ -138,9 +138,7 @@ class PlanPage(Planning):
             title=gettext("Plan"),
             names=names,
             plan=plan,
-            undeclared=[]
-            if plan is None
-            else [name for name in plan.undeclared if name != advisories.STREAM],
+            undeclared=() if plan is None else plan.undeclared,
             refusal=refusal,
             items=differing,
             in_sync=len(items) - len(differing),

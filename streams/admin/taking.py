@@ -13,9 +13,10 @@ from django.utils.translation import gettext, ngettext
 from streams import services
 from streams.admin import shown
 from streams.admin.pages import page, reason, tell
+from streams.core import advisory
 from streams.core.errors import StreamsError
 from streams.models import Policy, Stream
-from streams.services import advisories, importing
+from streams.services import importing
 
 # A page of more than these boxes helps nobody; the box above them takes all.
 SHOWN = 500
@@ -41,7 +42,7 @@ class Taking(admin.ModelAdmin[Any]):
         except StreamsError as e:
             return self._import_page(request, refusal=reason(e))
         # Tickplane's own stream is nobody's to declare.
-        declared = {advisories.STREAM, *Stream.objects.values_list("name", flat=True)}
+        declared = {advisory.STREAM, *Stream.objects.values_list("name", flat=True)}
         return self._import_page(
             request,
             found=[_row(info) for info in live if info["config"]["name"] not in declared],

@@ -66,7 +66,7 @@ class Unconfirmed(StreamsError):
     field: ClassVar[str] = "typed_name"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"typed_name: type {name!r} exactly to confirm")
+        super().__init__(f"type {name!r} exactly to confirm")
 
 
 class BadBackup(StreamsError):

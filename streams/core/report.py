@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from streams.core import advisory
 from streams.core.templates import Templates
 
 SERVICE = "message-broker-service"
@@ -38,17 +39,26 @@ def published(streams: Iterable[Mapping[str, Any]]) -> int:
     Return how many messages these streams have stored since they were created, purged ones too.
 
     A mirror, and a stream that only collects from others, hold copies, which were counted there.
+    What our own stream captures of JetStream was published by nobody.
     """
     return sum(
         stream["state"]["last_seq"] - max(stream["config"].get("first_seq", 0) - 1, 0)
         for stream in streams
-        if stream["config"].get("subjects")
+        if stream["config"].get("subjects") and stream["config"]["name"] != advisory.STREAM
     )
 
 
 def consumed(consumers: Iterable[Mapping[str, Any]]) -> int:
-    """Return how many messages these consumers were handed, repeated ones too."""
-    return sum(consumer["delivered"]["consumer_seq"] for consumer in consumers)
+    """
+    Return how many messages these consumers were handed, repeated ones too.
+
+    The one that reads our own stream is left out, see `published`.
+    """
+    return sum(
+        consumer["delivered"]["consumer_seq"]
+        for consumer in consumers
+        if consumer["stream_name"] != advisory.STREAM
+    )
 
 
 def message_stats(

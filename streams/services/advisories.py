@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 JsonObject = dict[str, Any]
 
-STREAM = "TICKPLANE_ADVISORIES"
+STREAM = advisory.STREAM
 CONSUMER = "collector"
 BATCH = 500
 # One visit takes no more of them; the next goes on.

@@ -24,7 +24,7 @@ from streams.core import subjects as grammar
 from streams.core.errors import ApiRefused, BadBackup, BadDefinition, BrokerAway, BrokerError
 from streams.core.names import check_name
 from streams.models import Backup, Policy, Stream
-from streams.services import audit, guarding, lag
+from streams.services import audit, declaring, guarding, lag
 from streams.services.linked import link
 
 logger = logging.getLogger(__name__)
@@ -176,6 +176,11 @@ def restore(  # noqa: PLR0913
         after={**_told(backup), "messages": restored.messages},
         detail=f"{backup.stream}, {backup.at:%Y-%m-%d %H:%M:%S}",
     )
+    try:
+        declaring.look_again(stream=name, now=now)
+    except BrokerError as e:
+        # It is back; `keep_streams` writes it down within a minute.
+        logger.warning("stream %s was restored, and could not be looked at: %s", name, e)
     return restored
 
 

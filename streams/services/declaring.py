@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from streams.core import advisory
 from streams.core.errors import BadDefinition
-from streams.core.plan import Declared, Item
+from streams.core.plan import Declared, Item, item
 from streams.models import Stream, StreamConsumer
 from streams.services.live import Live, look
 
@@ -31,7 +32,12 @@ class Side:
 
     @property
     def undeclared(self) -> tuple[str, ...]:
-        return tuple(sorted(self.live.streams.keys() - self.records.keys()))
+        return tuple(sorted(self.live.streams.keys() - self.records.keys() - {advisory.STREAM}))
+
+    def info(self, one: Item | Declared) -> JsonObject | None:
+        """Return what JetStream says of it; None where it has none."""
+        seen = self.live.streams if one.kind == "stream" else self.live.consumers
+        return seen.get(one.name)
 
 
 def side_by_side(*, names: Collection[str] | None = None) -> Side:
@@ -67,9 +73,27 @@ def side_by_side(*, names: Collection[str] | None = None) -> Side:
     return Side(live, records, tuple(sorted(declared, key=lambda one: one.name)))
 
 
-def looked(row: Record, item: Item, info: JsonObject | None, now: datetime) -> None:
+def look_again(*, stream: str, now: datetime) -> None:
+    """
+    Write down how a stream and its consumers compare with NATS now, where they are declared.
+
+    Raises:
+        BrokerAway, ApiRefused: NATS cannot be asked. Nothing was written.
+    """
+    if not Stream.objects.filter(name=stream).exists():
+        return
+    side = side_by_side(names=[stream])
+    for one in side.declared:
+        row, info = side.records[one.name], side.info(one)
+        looked(row, item(one, level=side.live.level), info, now)
+        if info is not None:
+            row.last_error = ""
+    save_looks(side.records.values())
+
+
+def looked(row: Record, it: Item, info: JsonObject | None, now: datetime) -> None:
     """Write into a record (unsaved) how it compares with what NATS has."""
-    row.standing, row.drift = item.standing, list(item.drift)
+    row.standing, row.drift = it.standing, list(it.drift)
     if info is None:
         row.live = None
         return

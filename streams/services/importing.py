@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from django.db import transaction
 
-from streams.core import definition
+from streams.core import advisory, definition
 from streams.core.errors import BadDefinition
 from streams.models import Policy, Standing, Stream, StreamConsumer
 from streams.services import audit, declaring
@@ -34,7 +35,8 @@ def import_streams(
     What is recorded as declared is everything that NATS has, so that later any change shows.
 
     Args:
-        names: Of streams; None means all. Those that NATS does not have are in `missing`.
+        names: Of streams; None means all but Tickplane's own. Those that NATS does not have are
+            in `missing`.
 
     Raises:
         BadDefinition: There is no such policy.
@@ -43,6 +45,8 @@ def import_streams(
     if policy not in Policy.values:
         raise BadDefinition("policy", "must be one of " + ", ".join(Policy.values))
     found = look(names=names, with_consumers=None)
+    if names is None:
+        found = _without_our_own(found)
     with transaction.atomic():
         rows = _streams(found, policy)
         created = [row.name for row in rows]
@@ -92,6 +96,17 @@ def accept(*, names: Collection[str], actor: str) -> tuple[str, ...]:
             )
         accepted.append(one.name)
     return tuple(accepted)
+
+
+def _without_our_own(found: Live) -> Live:
+    own = advisory.STREAM
+    return replace(
+        found,
+        streams={name: info for name, info in found.streams.items() if name != own},
+        consumers={
+            name: info for name, info in found.consumers.items() if name.partition("/")[0] != own
+        },
+    )
 
 
 def _durables(found: Live) -> dict[str, JsonObject]:

@@ -21,7 +21,7 @@ from streams.core import definition
 from streams.core.errors import ApiRefused, StreamsError
 from streams.core.plan import Item, item
 from streams.models import BrokerAct, Cluster, Policy, Standing, Stream
-from streams.services import audit, declaring, sync, templates
+from streams.services import announcing, audit, declaring, sync, templates
 from streams.services.declaring import Record, Side
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,8 @@ def keep_streams(*, now: datetime) -> Kept:
                 failed.append((name, row.last_error))
             elif was_there and items[name].standing == "missing":
                 _tell_gone(items[name], row)
+            elif row.standing != items[name].standing == "drifted":
+                _tell_drift(items[name])
         _look(items[name], row, side, now)
         looks.append(row)
     declaring.save_looks(looks)
@@ -170,12 +172,25 @@ def _trouble(one: Item, row: Record) -> str:
 
 def _tell_gone(one: Item, row: Record) -> None:
     logger.error("%s %s is gone from NATS", one.kind, one.name)
+    announcing.alert(
+        level="critical",
+        type=f"{one.kind}_gone",
+        text=f"{one.kind} {one.name} is gone from NATS",
+        name=one.name,
+    )
     audit.note(actor=ACTOR, action="gone", kind=one.kind, name=one.name, before=row.live)
 
 
+def _tell_drift(one: Item) -> None:
+    told = f"{one.kind} {one.name} was changed in NATS by somebody else: {', '.join(one.drift)}"
+    logger.warning("%s", told)
+    announcing.alert(
+        level="warning", type=f"{one.kind}_drifted", text=told, name=one.name, fields=one.drift
+    )
+
+
 def _look(one: Item, row: Record, side: Side, now: datetime) -> None:
-    seen = side.live.streams if one.kind == "stream" else side.live.consumers
-    declaring.looked(row, one, seen.get(one.name), now)
+    declaring.looked(row, one, side.info(one), now)
     if one.action == "adopt":
         # By itself, so that the others are not written over an apply of this moment.
         type(row).objects.filter(pk=row.pk).update(applied=one.live)

@@ -22,6 +22,7 @@ from streams.core.errors import BrokerAway, BrokerError
 from streams.core.subjects import overlap
 from streams.core.templates import Templates
 from streams.services.linked import link
+from streams.services.live import live_consumers
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def consumers(streams: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
         BrokerError: It does not answer.
     """
     names = [s["config"]["name"] for s in streams if s["state"]["consumer_count"]]
-    return _remembered("consumers", lambda: [c for name in names for c in _consumers_of(name)])
+    return _remembered("consumers", lambda: [c for name in names for c in live_consumers(name)])
 
 
 def collection(
@@ -134,17 +135,6 @@ def _keep(name: str, found: Any, for_s: float) -> None:
 
 def _key(name: str) -> str:
     return f"{name} {settings.NATS_URL} {settings.NATS_MONITOR_URL} {settings.SUBJECT_SCHEME}"
-
-
-def _consumers_of(stream: str) -> Iterator[JsonObject]:
-    found = 0
-    while True:
-        page = link().api(f"CONSUMER.LIST.{stream}", {"offset": found})
-        rows = page.get("consumers") or []
-        yield from rows
-        found += len(rows)
-        if not rows or found >= page["total"]:
-            return
 
 
 def _counts(

@@ -175,6 +175,22 @@ def test_an_empty_stream_comes_back_with_its_numbers(broker, make_stream):
     assert (state["messages"], state["first_seq"], state["last_seq"]) == (0, 3, 2)
 
 
+def test_what_came_back_is_not_missing_any_more(broker, make_stream):
+    config = make_stream("BACK", subjects=["back.>"])["config"]
+    fill(broker, [("back.a", b"1"), ("back.b", b"2")])
+    kept = backed_up("BACK")
+    api("STREAM.DELETE.BACK")
+    row = Stream.objects.create(
+        name="BACK", config={"subjects": ["back.>"]}, applied=config, standing="missing",
+        last_error="gone from NATS",
+    )  # fmt: skip
+
+    restore(kept)
+
+    row.refresh_from_db()
+    assert (row.standing, row.messages, row.last_error) == ("in_sync", 2, "")
+
+
 def test_a_copy_stands_beside_the_original_and_takes_nothing_of_it(broker, make_stream):
     make_stream("FIRST", subjects=["first.>"])
     make_stream("COPY", subjects=["elsewhere"])

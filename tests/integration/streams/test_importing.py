@@ -6,11 +6,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from streams import services
 from streams.core.errors import BadDefinition
 from streams.models import BrokerAct, Stream, StreamConsumer
-from streams.services import importing, sync
+from streams.services import advisories, importing, sync
 from tests.integration.streams.conftest import create
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -48,6 +49,15 @@ def test_more_streams_and_consumers_than_one_page_holds(own_broker):
     assert set(done.created) == {*names, *(f"MANY_299/{name}" for name in durables)}
     assert (Stream.objects.count(), StreamConsumer.objects.count()) == (MANY, MANY)
     assert not sync.plan().differs
+
+
+def test_the_stream_of_our_own_is_nobodys_to_declare(own_broker):
+    create(services.link(), "FOREIGN", subjects=["foreign"])
+    advisories.collect(now=timezone.now())  # Makes the stream, and a durable consumer of it.
+
+    assert sync.plan().undeclared == ("FOREIGN",)
+    assert imported().created == ("FOREIGN",)
+    assert sync.plan().undeclared == ()
 
 
 def test_what_is_imported_is_observed_and_exactly_as_it_is(make_stream):

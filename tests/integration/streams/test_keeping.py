@@ -6,12 +6,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 from django.utils import timezone
 
 from streams import services
 from streams.core.errors import BrokerAway
 from streams.models import BrokerAct, Cluster, Stream, StreamConsumer
-from streams.services import audit, sync
+from streams.services import announcing, audit, servers, sync
+from streams.supervise import Standing
 from tests.integration.streams.conftest import create, fill
 from tests.servers.process import wait_until
 
@@ -149,6 +151,35 @@ def test_one_stream_that_somebody_deleted_is_told_and_not_made_anew(own_broker):
     sync.apply(plan_hash=sync.plan().hash, actor="boss", now=timezone.now())
     assert keep().gone == ()
     assert standings()["MARKET_DATA"] == "in_sync"
+
+
+def test_what_somebody_should_look_at_is_alerted_once(own_broker):
+    keep()
+    refused = Standing(state="refused", reason="nats.conf:11: no such port")
+
+    def alerted():
+        state = api("STREAM.INFO.SYSTEM_EVENTS", {"subjects_filter": "system.alert.>"})["state"]
+        return state.get("subjects") or {}
+
+    with (
+        override_settings(NATS_URL=own_broker.url, NATS_EVENTS=True),
+        announcing.announced(service="testing"),
+    ):
+        live = api("STREAM.INFO.MARKET_DATA")["config"]
+        api("STREAM.UPDATE.MARKET_DATA", {**live, "max_msgs": 7})
+        api("STREAM.DELETE.SERVICE_LOGS")
+        for _again in range(2):
+            keep()
+            servers.note_standing(
+                name="tickplane", standing=refused, restart_done=0, now=timezone.now()
+            )
+        wait_until(lambda: len(alerted()) == 3, 10, "alerts are stored")
+
+    assert alerted() == {
+        "system.alert.warning.stream_drifted": 1,
+        "system.alert.critical.stream_gone": 1,
+        "system.alert.warning.node_refused": 1,
+    }
 
 
 def test_what_was_kept_in_memory_comes_back_unless_an_operator_deleted_it(own_broker):

@@ -175,8 +175,11 @@ def test_a_refused_configuration_leaves_the_old_one_running(kept):
     assert standing.state == "refused"
     assert "max_payload" in standing.reason
     assert (standing.pid, standing.digest) == (before.pid, before.digest)
+    assert standing.wanted_digest == ""
     assert (kept.folder / "nats.conf").read_text() == text
-    assert kept.look(None, why_not="max_payload: 'x' is no size").reason.startswith("max_payload")
+    unreadable = kept.look(None, why_not="max_payload: 'x' is no size")
+    assert (unreadable.state, unreadable.wanted_digest) == ("refused", "")
+    assert unreadable.reason.startswith("max_payload")
     assert kept.look(good).state == "running"
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from streams.core import report, templates
+from streams.core import advisory, report, templates
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STREAM = {
@@ -27,8 +27,8 @@ def test_status_has_the_keys_of_the_contract_in_its_order():
     answer = report.status(
         timestamp="2024-01-01T12:00:00Z", uptime_s=3600, varz=VARZ,
         account={"api": {"errors": 4}, "memory": 1, "storage": 2}, streams=[STREAM],
-        consumers=[{"delivered": {"consumer_seq": 6}}], collection={"okx": {"trade": 3}},
-        measured={"round_trip_ms": 0.2},
+        consumers=[{"stream_name": "MARKET_DATA", "delivered": {"consumer_seq": 6}}],
+        collection={"okx": {"trade": 3}}, measured={"round_trip_ms": 0.2},
     )  # fmt: skip
 
     assert list(answer) == [
@@ -63,12 +63,22 @@ def test_a_server_that_is_away_is_said_to_be():
 
 def test_what_was_stored_is_counted_once_from_the_first_message():
     def stream(last_seq, **config):
-        return {"config": {"subjects": ["a"], **config}, "state": {"last_seq": last_seq}}
+        config = {"name": "A", "subjects": ["a"], **config}
+        return {"config": config, "state": {"last_seq": last_seq}}
 
     later = stream(1005, first_seq=1000)
     copy = stream(70, subjects=None, mirror={"name": "A"})
 
-    assert report.published([stream(10), stream(0), later, copy]) == 16
+    captured = stream(500, name=advisory.STREAM)
+
+    assert report.published([stream(10), stream(0), later, copy, captured]) == 16
+
+
+def test_reading_our_own_advisories_is_nobodys_consuming():
+    def consumer(stream, count):
+        return {"stream_name": stream, "delivered": {"consumer_seq": count}}
+
+    assert report.consumed([consumer("A", 3), consumer(advisory.STREAM, 70)]) == 3
 
 
 def test_rates_are_what_went_through_between_two_looks():
