@@ -23,7 +23,7 @@ from streams.admin.planning import Planning
 from streams.admin.records import DeclaredAdmin
 from streams.core.errors import StreamsError, Unconfirmed
 from streams.core.fields import CONSUMER_FIELDS
-from streams.forms.acts import Pause, Reset, TypedName
+from streams.forms.acts import Pause, Removal, Reset, TypedName
 from streams.forms.declared import ConsumerForm
 from streams.models import Policy, StreamConsumer
 from streams.services import lag, purging
@@ -204,22 +204,32 @@ class ConsumerAdmin(Planning, DeclaredAdmin):
 
     def remove_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         consumer = self._consumer(request, pk, delete=True)
-        form = TypedName(request.POST if request.method == "POST" else None)
+        # Of the others nothing is lost but the position.
+        loses = (consumer.stream.live or consumer.stream.given).get("retention") == "interest"
+        typed = Removal if loses else TypedName
+        form = typed(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
-                purging.delete_consumer(
+                backup = purging.delete_consumer(
                     stream=consumer.stream.name,
                     consumer=consumer.name,
                     typed_name=form.cleaned_data["typed_name"],
                     actor=shown.actor(request),
                     now=timezone.now(),
+                    skip_backup=form.cleaned_data.get("skip_backup", False),
                 )
             except StreamsError as e:
                 _refuse(form, e)
             else:
+                if backup is not None:
+                    saved = gettext("What was there is in the backup %(backup)s.")
+                    self.message_user(request, saved % {"backup": backup})
                 told = gettext("%(name)s is deleted in NATS. Its record stays.")
                 return self._done(request, pk, told % {"name": consumer.name})
         careful = gettext("Its position is lost: made anew, it begins where its policy says.")
+        if loses:
+            more = gettext("Messages of its stream that no other consumer waits for are deleted.")
+            careful = f"{careful} {more}"
         return self._page(
             request, consumer, form, gettext("Delete in NATS"), gettext("Delete in NATS"), careful
         )

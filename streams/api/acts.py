@@ -117,6 +117,9 @@ class Reset(StreamsView):
 
 class ConfirmSerializer(Strict):
     confirm = text(help_text="The consumer's name again.")
+    skipBackup = serializers.BooleanField(
+        default=False, help_text="Of a stream that would lose messages with it (interest)."
+    )
 
 
 class DeleteConsumer(StreamsView):
@@ -130,6 +133,7 @@ class DeleteConsumer(StreamsView):
             stream=stream,
             consumer=consumer,
             typed_name=asked["confirm"],
+            skip_backup=asked["skipBackup"],
             actor=actor(request),
             now=timezone.now(),
         )

@@ -89,7 +89,8 @@ def backup(
         row.size, row.sha256 = part.stat().st_size, _digest(part)
         part.rename(path(row))
     except BaseException as e:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # Then it is not this that went wrong.
+            part.unlink(missing_ok=True)
         _failed(row, str(e) or type(e).__name__)
         if isinstance(e, BrokerError | OSError | BadBackup):
             raise BadBackup(_("no backup of %s: ") % stream + (str(e) or type(e).__name__)) from e

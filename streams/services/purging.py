@@ -159,13 +159,20 @@ def delete_message(  # noqa: PLR0913
     )  # fmt: skip
 
 
-def delete_consumer(
-    *, stream: str, consumer: str, typed_name: str, actor: str, now: datetime
-) -> None:
+def delete_consumer(  # noqa: PLR0913
+    *,
+    stream: str,
+    consumer: str,
+    typed_name: str,
+    actor: str,
+    now: datetime,
+    skip_backup: bool = False,
+) -> Backup | None:
     """
     Delete a consumer in NATS and thus its position; `typed_name` is the consumer's.
 
-    Its row stays, as "missing".
+    Its row stays, as "missing". With it a stream of retention "interest" loses the messages that
+    no other consumer waits for: of that one a backup is taken, and returned.
 
     Raises:
         As `purge`; the consumer's policy counts, and the stream's.
@@ -173,6 +180,9 @@ def delete_consumer(
     guarding.confirm(consumer, typed_name)
     row = guarding.consumer_for(stream, consumer, guarding.TO_DESTROY)
     before = link().api(f"CONSUMER.INFO.{stream}.{consumer}")
+    held = link().api(f"STREAM.INFO.{stream}")
+    skip_backup = skip_backup or not keeps_for_consumers(held)
+    backup = _back_up(held, actor, f"delete {consumer}", now, skip_backup=skip_backup)
     link().api(f"CONSUMER.DELETE.{stream}.{consumer}")
     row.applied = row.applied or before["config"]
     _gone(row, now)
@@ -182,8 +192,15 @@ def delete_consumer(
         for key in ("config", "delivered", "ack_floor", "num_pending", "num_ack_pending")
     }
     audit.note(
-        actor=actor, action="delete", kind="consumer", name=f"{stream}/{consumer}", before=told
-    )
+        actor=actor, action="delete", kind="consumer", name=f"{stream}/{consumer}", before=told,
+        detail=_told({}, backup) if keeps_for_consumers(held) else "",
+    )  # fmt: skip
+    return backup
+
+
+def keeps_for_consumers(info: JsonObject) -> bool:
+    """Return whether a stream has messages that go with the last consumer that waits for them."""
+    return bool(info["config"].get("retention") == "interest" and info["state"]["messages"])
 
 
 def delete_stream(

@@ -273,3 +273,53 @@ def test_what_is_not_there_cannot_be_deleted(broker):
         purging.delete_stream(stream="NOWHERE", typed_name="NOWHERE", actor="anna", now=NOW)
 
     assert caught.value.code == 10059
+
+
+@pytest.fixture
+def interested(broker, make_stream):
+    """Ten messages that are kept because one consumer waits for them; declared."""
+    make_stream("INTERESTED", subjects=["interested.*"], retention="interest")
+    body = {"stream_name": "INTERESTED", "config": CONSUMER}
+    api("CONSUMER.DURABLE.CREATE.INTERESTED.worker", body)
+    fill(broker, [("interested.a", b"%d" % n) for n in range(10)])
+    row = Stream.objects.create(name="INTERESTED", config={"retention": "interest"})
+    return StreamConsumer.objects.create(stream=row, name="worker")
+
+
+def delete_worker(**asked):
+    return purging.delete_consumer(
+        stream="INTERESTED", consumer="worker", typed_name="worker", actor="anna", now=NOW, **asked
+    )
+
+
+def test_what_goes_with_the_last_consumer_that_waits_for_it_is_backed_up(interested):
+    backup = delete_worker()
+
+    assert api("STREAM.INFO.INTERESTED")["state"]["messages"] == 0
+    assert backup is not None
+    assert (backup.state, backup.messages) == ("done", 10)
+    assert backup.file in BrokerAct.objects.get(action="delete", kind="consumer").detail
+
+
+def test_a_consumer_stays_when_the_backup_of_its_stream_fails(interested, tmp_path):
+    (tmp_path / "backups").write_text("no folder")
+
+    with pytest.raises(BadBackup):
+        delete_worker()
+
+    state = api("STREAM.INFO.INTERESTED")["state"]
+    assert (state["messages"], state["consumer_count"]) == (10, 1)
+    assert Backup.objects.get().state == "failed"
+    assert delete_worker(skip_backup=True) is None
+
+
+def test_the_page_says_what_goes_with_the_consumer(interested, admin_client):
+    address = f"/admin/streams/streamconsumer/{interested.pk}/remove/"
+
+    asked = admin_client.get(address).content.decode()
+    done = admin_client.post(address, {"typed_name": "worker"})
+
+    assert "no other consumer waits for" in asked
+    assert "skip_backup" in asked
+    assert done.status_code == 302
+    assert Backup.objects.get().messages == 10
