@@ -189,6 +189,7 @@ class ConsumerAdmin(Planning, DeclaredAdmin):
                     consumer=consumer.name,
                     typed_name=form.cleaned_data["typed_name"],
                     actor=shown.actor(request),
+                    now=timezone.now(),
                     seq=form.cleaned_data["seq"],
                 )
             except StreamsError as e:

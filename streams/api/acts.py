@@ -111,6 +111,7 @@ class Reset(StreamsView):
             typed_name=asked["confirm"],
             seq=asked["seq"],
             actor=actor(request),
+            now=timezone.now(),
         )
         return Response({"seq": seq})
 

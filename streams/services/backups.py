@@ -24,8 +24,9 @@ from streams.core import subjects as grammar
 from streams.core.errors import ApiRefused, BadBackup, BadDefinition, BrokerAway, BrokerError
 from streams.core.names import check_name
 from streams.models import Backup, Policy, Stream
-from streams.services import audit, declaring, guarding, lag
+from streams.services import audit, declaring, guarding
 from streams.services.linked import link
+from streams.services.live import live_consumers
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def backup(
     """
     check_name(stream)
     told = link().api(f"STREAM.INFO.{stream}")
-    push = lag.push_consumers(stream)
+    push = _push_consumers(stream)
     row = Backup.objects.create(stream=stream, at=now, actor=actor[:150], reason=reason[:200])
     row.file = f"{_UNSAFE.sub('_', stream)[:100]}-{now:%Y%m%dT%H%M%SZ}-{row.pk}.tar"
     row.save(update_fields=["file"])
@@ -224,6 +225,11 @@ def prune(*, now: datetime) -> int:
                 deleted += 1
         deleted += failed.delete()[0]
     return deleted
+
+
+def _push_consumers(stream: str) -> list[str]:
+    """Return the names of those that deliver by themselves."""
+    return [i["name"] for i in live_consumers(stream) if i["config"].get("deliver_subject")]
 
 
 class _Writer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from streams.core.errors import ApiRefused, BadDefinition
 from streams.models import StreamConsumer
-from streams.services import audit, guarding
+from streams.services import audit, guarding, purging
 from streams.services.linked import link
+from streams.services.live import live_consumers
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def refresh_consumers(*, now: datetime) -> Refreshed:
     failed: list[tuple[str, str]] = []
     for stream, rows in by_stream.items():
         try:
-            told = {info["name"]: info for info in consumers_of(stream)}
+            told = {info["name"]: info for info in live_consumers(stream)}
         except ApiRefused as e:
             if e.code == NO_STREAM:
                 missing += len(rows)
@@ -66,28 +66,6 @@ def refresh_consumers(*, now: datetime) -> Refreshed:
                 missing += 1
     StreamConsumer.objects.bulk_update(seen, COUNTS, batch_size=500)
     return Refreshed(len(seen), missing, tuple(failed))
-
-
-def consumers_of(stream: str) -> Iterator[JsonObject]:
-    """
-    Yield JetStream's info of every consumer of a stream, 256 a call.
-
-    Raises:
-        BrokerAway, ApiRefused: See `Link.api`.
-    """
-    offset = 0
-    while True:
-        page = link().api(f"CONSUMER.LIST.{stream}", {"offset": offset})
-        found = page.get("consumers") or []
-        yield from found
-        offset += len(found)
-        if not found or offset >= page["total"]:
-            return
-
-
-def push_consumers(stream: str) -> list[str]:
-    """Return the names of those that deliver by themselves. Raises as `consumers_of`."""
-    return [info["name"] for info in consumers_of(stream) if info["config"].get("deliver_subject")]
 
 
 def pause(*, stream: str, consumer: str, until: datetime, actor: str, now: datetime) -> datetime:
@@ -122,11 +100,20 @@ def resume(*, stream: str, consumer: str, actor: str) -> None:
     _pauses(row, None, actor, "resume")
 
 
-def reset(
-    *, stream: str, consumer: str, typed_name: str, actor: str, seq: int | None = None
+def reset(  # noqa: PLR0913
+    *,
+    stream: str,
+    consumer: str,
+    typed_name: str,
+    actor: str,
+    now: datetime,
+    seq: int | None = None,
 ) -> int:
     """
     Set a consumer's position; return the sequence it goes on from.
+
+    What it steps over, and no other consumer waits for, a stream of retention "interest" deletes:
+    of that one a backup is taken first.
 
     Args:
         seq: The next message it gets; without it, the one after its acknowledged ones.
@@ -134,6 +121,7 @@ def reset(
     Raises:
         Unconfirmed: `typed_name` is not the consumer's.
         Guarded: As `pause`, and "protect".
+        BadBackup: The backup failed; the position is as it was.
         BadDefinition, BrokerAway, ApiRefused: As `pause`; older servers than 2.14 refuse.
     """
     guarding.confirm(consumer, typed_name)
@@ -141,6 +129,8 @@ def reset(
     if seq is not None and seq < 1:
         raise BadDefinition("seq", _("must be 1 or more"))
     before = link().api(f"CONSUMER.INFO.{stream}.{consumer}")
+    steps_over = seq is not None and seq > before["ack_floor"]["stream_seq"] + 1
+    backup = purging.back_up_for(stream, consumer, "reset", actor, now) if steps_over else None
     body = {"seq": seq} if seq is not None else {}
     told = link().api(f"CONSUMER.RESET.{stream}.{consumer}", body)
     position = int(told.get("reset_seq") or told["ack_floor"]["stream_seq"] + 1)
@@ -151,6 +141,7 @@ def reset(
         name=f"{stream}/{consumer}",
         before=_position(before),
         after=_position(told),
+        detail=f"backup {backup.file}" if backup else "",
     )
     return position
 

@@ -180,9 +180,7 @@ def delete_consumer(  # noqa: PLR0913
     guarding.confirm(consumer, typed_name)
     row = guarding.consumer_for(stream, consumer, guarding.TO_DESTROY)
     before = link().api(f"CONSUMER.INFO.{stream}.{consumer}")
-    held = link().api(f"STREAM.INFO.{stream}")
-    skip_backup = skip_backup or not keeps_for_consumers(held)
-    backup = _back_up(held, actor, f"delete {consumer}", now, skip_backup=skip_backup)
+    backup = None if skip_backup else back_up_for(stream, consumer, "delete", actor, now)
     link().api(f"CONSUMER.DELETE.{stream}.{consumer}")
     row.applied = row.applied or before["config"]
     _gone(row, now)
@@ -193,14 +191,24 @@ def delete_consumer(  # noqa: PLR0913
     }
     audit.note(
         actor=actor, action="delete", kind="consumer", name=f"{stream}/{consumer}", before=told,
-        detail=_told({}, backup) if keeps_for_consumers(held) else "",
+        detail=f"backup {backup.file}" if backup else "",
     )  # fmt: skip
     return backup
 
 
-def keeps_for_consumers(info: JsonObject) -> bool:
-    """Return whether a stream has messages that go with the last consumer that waits for them."""
-    return bool(info["config"].get("retention") == "interest" and info["state"]["messages"])
+def back_up_for(
+    stream: str, consumer: str, reason: str, actor: str, now: datetime
+) -> Backup | None:
+    """
+    Back a stream up whose messages go with the last consumer that waits for them; None: not so.
+
+    Raises:
+        BadBackup, BrokerAway, ApiRefused: See `backups.backup`.
+    """
+    info = link().api(f"STREAM.INFO.{stream}")
+    if info["config"].get("retention") != "interest" or not info["state"]["messages"]:
+        return None
+    return backups.backup(stream=stream, actor=actor, reason=f"{reason} {consumer}", now=now)
 
 
 def delete_stream(

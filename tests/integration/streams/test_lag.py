@@ -118,7 +118,7 @@ def test_a_consumer_is_paused_and_resumed(worker):
 @pytest.mark.parametrize(("asked", "goes_on"), [(None, 5), (2, 2)])
 def test_a_consumer_is_set_back(broker, worker, asked, goes_on):
     position = lag.reset(
-        stream="LAGGING", consumer="worker", typed_name="worker", actor="anna", seq=asked
+        stream="LAGGING", consumer="worker", typed_name="worker", actor="anna", seq=asked, now=NOW
     )
 
     assert position == goes_on
@@ -134,18 +134,18 @@ def test_policies_and_names_are_kept(worker):
     common: Any = {"stream": "LAGGING", "consumer": "worker", "actor": "anna"}
     tomorrow = NOW + timedelta(days=1)
     with pytest.raises(Unconfirmed):
-        lag.reset(typed_name="LAGGING", **common)
+        lag.reset(typed_name="LAGGING", now=NOW, **common)
 
     StreamConsumer.objects.update(policy="protect")
     with pytest.raises(Guarded):
-        lag.reset(typed_name="worker", **common)
+        lag.reset(typed_name="worker", now=NOW, **common)
     lag.pause(until=tomorrow, now=NOW, **common)
 
     StreamConsumer.objects.update(policy="observe")
     for change in (
         lambda: lag.pause(until=tomorrow, now=NOW, **common),
         lambda: lag.resume(**common),
-        lambda: lag.reset(typed_name="worker", **common),
+        lambda: lag.reset(typed_name="worker", now=NOW, **common),
     ):
         with pytest.raises(Guarded):
             change()
@@ -162,7 +162,9 @@ def test_a_pause_ends_in_the_future(worker, until):
 
 def test_a_position_is_a_number_of_a_message(worker):
     with pytest.raises(BadDefinition):
-        lag.reset(stream="LAGGING", consumer="worker", typed_name="worker", actor="a", seq=0)
+        lag.reset(
+            stream="LAGGING", consumer="worker", typed_name="worker", actor="a", seq=0, now=NOW
+        )
 
 
 def test_jetstreams_refusal_comes_through(broker):

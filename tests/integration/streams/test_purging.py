@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -15,7 +17,7 @@ from streams.core.errors import (
     Unconfirmed,
 )
 from streams.models import Backup, BrokerAct, Stream, StreamConsumer
-from streams.services import backups, browsing, purging
+from streams.services import backups, browsing, lag, purging
 from tests.integration.streams.conftest import fill
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -311,6 +313,19 @@ def test_a_consumer_stays_when_the_backup_of_its_stream_fails(interested, tmp_pa
     assert (state["messages"], state["consumer_count"]) == (10, 1)
     assert Backup.objects.get().state == "failed"
     assert delete_worker(skip_backup=True) is None
+
+
+def test_what_a_consumer_steps_over_is_backed_up(interested):
+    common: Any = {"stream": "INTERESTED", "consumer": "worker", "typed_name": "worker"}
+    lag.reset(**common, actor="anna", now=NOW)
+    assert not Backup.objects.exists()
+
+    lag.reset(**common, actor="anna", now=NOW, seq=6)
+
+    assert api("STREAM.INFO.INTERESTED")["state"]["messages"] == 5
+    backup = Backup.objects.get()
+    assert backup.messages == 10
+    assert backup.file in BrokerAct.objects.filter(action="reset").latest("id").detail
 
 
 def test_the_page_says_what_goes_with_the_consumer(interested, admin_client):
