@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import deque
 
 from streams.broker import wire
-from streams.broker.records import Record, Route
+from streams.broker.records import Record, Way
 
 
 class Flush:
     """Records that were written at once. `last` is the sequence of the last, `size` their bytes."""
 
-    __slots__ = ("last", "routes", "size", "tails")
+    __slots__ = ("last", "size", "tails", "ways")
 
-    def __init__(self, routes: list[Route], tails: list[bytes], size: int) -> None:
-        self.routes = routes
+    def __init__(self, ways: list[Way], tails: list[bytes], size: int) -> None:
+        self.ways = ways
         self.tails = tails
         self.size = size
         self.last = 0
@@ -22,7 +22,7 @@ class Flush:
     def cut(self, count: int) -> int:
         """Forget the first few; return their bytes."""
         size = sum(map(len, self.tails[:count]))
-        del self.routes[:count], self.tails[:count]
+        del self.ways[:count], self.tails[:count]
         self.size -= size
         return size
 
@@ -52,7 +52,7 @@ class Batch:
         self.probing = probing
         self.committed = self.closing = self.told = self.pinged = False
         self.heard_s = 0.0
-        self.way: Route | None = None
+        self.way: Way | None = None
 
     def wrote(self, flush: Flush, now_s: float) -> int:
         """Note records that are written now; return the sequence of the first."""
@@ -63,7 +63,7 @@ class Batch:
         flush.last = self.sent
         self.flushes.append(flush)
         self.in_flight_bytes += flush.size
-        self.way = flush.routes[-1]
+        self.way = flush.ways[-1]
         return first
 
     def about(self, sequence: int, operation: int) -> bytes:
@@ -85,7 +85,5 @@ class Batch:
 
     def left(self) -> list[Record]:
         return [
-            record
-            for flush in self.flushes
-            for record in zip(flush.routes, flush.tails, strict=True)
+            record for flush in self.flushes for record in zip(flush.ways, flush.tails, strict=True)
         ]

@@ -16,7 +16,7 @@ from streams.broker.ledger import Ledger
 from streams.broker.ones import Terms
 from streams.broker.records import NEVER_S, Route, Sender
 from streams.broker.routes import Routes
-from streams.broker.wire import HEADER_BYTES, TAIL
+from streams.broker.wire import BARE_TAIL, FULL_TAIL, HEADER_BYTES
 from streams.core.errors import BadSubject, TooLarge
 
 # How late it may be noticed that an answer does not come.
@@ -78,15 +78,19 @@ class Dispatch:
         if not msg_id.isprintable():
             raise BadSubject(f"{msg_id!r} cannot be a message id")
         ident = msg_id.encode()
-        header = len(ident) + HEADER_BYTES
+        header = len(ident) + HEADER_BYTES if ident else 0
         size = header + len(payload)
         if size > self.max_payload:
             raise TooLarge(subject, size, self.max_payload)
         sender = route.sender
         if sender is None:
             sender = self._learner(route)
-        tail = TAIL % (header, size, ident, payload)
-        sender.routes.append(route)
+        if ident:
+            sender.ways.append(route.full)
+            tail = FULL_TAIL % (header, size, ident, payload)
+        else:
+            sender.ways.append(route.bare)
+            tail = BARE_TAIL % (size, payload)
         tails = sender.tails
         tails.append(tail)
         waiting = len(tails)
@@ -134,8 +138,8 @@ class Dispatch:
         if lane is None:
             lane = self._lanes[stream] = Lane(stream, self._terms, self._scatter)
         learner.route.sender = lane
-        for route, tail in learner.take_waiting():
-            lane.routes.append(route)
+        for way, tail in learner.take_waiting():
+            lane.ways.append(way)
             lane.tails.append(tail)
         self._stir(lane)
 
@@ -145,10 +149,10 @@ class Dispatch:
             route.sender = None
         written, waiting = lane.take_all()
         for record in written:
-            self._learner_of(record[0]).keep(record)
-        for route, tail in waiting:
-            learner = self._learner_of(route)
-            learner.routes.append(route)
+            self._learner_of(record[0].route).keep(record)
+        for way, tail in waiting:
+            learner = self._learner_of(way.route)
+            learner.ways.append(way)
             learner.tails.append(tail)
 
     def _learner_of(self, route: Route) -> Learner:

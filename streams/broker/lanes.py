@@ -147,21 +147,19 @@ class Lane(Sender):
         # The server counts records, not bytes: it would let us wait for many more large ones.
         batch.committed = not self.tails or batch.in_flight_bytes >= IN_FLIGHT_BYTES
         self._flushed_s = now_s
-        out.append(
-            wire.batch(flush.routes, flush.tails, batch.prefix, first, commit=batch.committed)
-        )
+        out.append(wire.batch(flush.ways, flush.tails, batch.prefix, first, commit=batch.committed))
 
     def _next_flush(self, count: int) -> Flush:
         """Return the oldest that wait: so many, or as many as fit."""
-        take, take_route = self.tails.popleft, self.routes.popleft
+        take, take_way = self.tails.popleft, self.ways.popleft
         tails = [take() for _ in range(count)]
         size = sum(map(len, tails))
         while size > FLUSH_BYTES and len(tails) > 1:
             self.tails.appendleft(tails.pop())
             size -= len(self.tails[0])
-        routes = [take_route() for _ in tails]
+        ways = [take_way() for _ in tails]
         self._terms.ledger.wrote(len(tails))
-        return Flush(routes, tails, size)
+        return Flush(ways, tails, size)
 
     def _is_time(self, now_s: float) -> bool:
         if len(self.tails) >= FLUSH or now_s >= self._flushed_s + FLUSH_S:
@@ -253,7 +251,7 @@ class Lane(Sender):
         flush = self._next_flush(count)
         self._flushed_s = now_s
         write = self._ones.write
-        out += [write(record, now_s) for record in zip(flush.routes, flush.tails, strict=True)]
+        out += [write(record, now_s) for record in zip(flush.ways, flush.tails, strict=True)]
 
     def _single_answered(self, number: int, answer: Answer, now_s: float) -> None:
         record = self._ones.get(number)

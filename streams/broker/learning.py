@@ -50,7 +50,7 @@ class Learner(Sender):
                 return b""
             ledger.wrote(1)
             self.due_s = now_s + self._patience_s()
-            return self._ones.write((self.routes.popleft(), self.tails.popleft()), now_s)
+            return self._ones.write((self.ways.popleft(), self.tails.popleft()), now_s)
         if self._ones.proven and self._ones.unwritten:
             ledger.resent += self._ones.unwritten
             self.due_s = now_s + self._terms.ack_s

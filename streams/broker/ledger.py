@@ -73,7 +73,7 @@ class Ledger:
         self.rejected += 1
         logger.error(
             "publisher: lost for good, the stream does not take it: %s: %s",
-            record[0].subject, refusal,
+            record[0].route.subject, refusal,
         )  # fmt: skip
         self._release(1, len(record[1]))
 

@@ -84,6 +84,9 @@ class Publisher:
 
         False means accepted too, but stop reading until `room()` returns.
 
+        Args:
+            msg_id: Empty for none: then what is sent again after trouble may be stored twice.
+
         Raises:
             BadSubject: The subject is not concrete, or the id holds a control character.
             TooLarge: The server would close the connection over it.

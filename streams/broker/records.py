@@ -12,43 +12,54 @@ NEVER_S = float("inf")
 
 
 class Route:
-    """
-    One subject, and who sends its records now; None as long as nobody was asked.
+    """One subject, and who sends its records now; None as long as nobody was asked."""
 
-    Attributes:
-        head: How each of its lines begins.
-    """
-
-    __slots__ = ("head", "sender", "subject")
+    __slots__ = ("bare", "full", "sender", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
-        self.head = b"HPUB %b " % subject.encode()
         self.sender: Sender | None = None
+        self.full = Way(self, b"HPUB %b " % subject.encode())
+        self.bare = Way(self, b"PUB %b " % subject.encode())
 
 
-# Where it goes, and the tail of its line: see `wire`.
-Record: TypeAlias = tuple[Route, bytes]
+class Way:
+    """
+    How records of a route are written: in `full`, or `bare` when they have no id and so no header.
+
+    Attributes:
+        head: How each of their lines begins.
+    """
+
+    __slots__ = ("head", "route")
+
+    def __init__(self, route: Route, head: bytes) -> None:
+        self.route = route
+        self.head = head
+
+
+# How it is written, and the tail of its line: see `wire`.
+Record: TypeAlias = tuple[Way, bytes]
 
 
 class Sender(abc.ABC):
     """
     Attributes:
         key: The first token of its answers' subjects, after the inbox.
-        routes, tails: Of the records that were not written yet. Two lists, because as many pairs
+        ways, tails: Of the records that were not written yet. Two lists, because as many pairs
             would have Python's garbage collector run over all of them, again and again.
         due_s: When there will be something to do although nothing happened.
     """
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.routes: deque[Route] = deque()
+        self.ways: deque[Way] = deque()
         self.tails: deque[bytes] = deque()
         self.due_s = NEVER_S
 
     def take_waiting(self) -> list[Record]:
-        waiting = list(zip(self.routes, self.tails, strict=True))
-        self.routes.clear()
+        waiting = list(zip(self.ways, self.tails, strict=True))
+        self.ways.clear()
         self.tails.clear()
         return waiting
 

@@ -85,7 +85,7 @@ class Stream:
     def _store(self, subject, header, payload):
         if self._id(header) in self.ids:
             return True
-        self.ids.add(self._id(header))
+        self.ids |= {self._id(header)} - {""}
         self.stored.append((subject, payload))
         return False
 
@@ -101,7 +101,7 @@ class Stream:
 
     @staticmethod
     def _id(header):
-        return header.split(b"Nats-Msg-Id: ")[1].split(b"\r\n")[0].decode()
+        return header.split(b"Nats-Msg-Id: ")[1].split(b"\r\n")[0].decode() if header else ""
 
 
 class World:
@@ -312,6 +312,24 @@ def test_a_stream_that_takes_no_batches_is_asked_again_later():
         world.batched(batched)
         world.now_s += seconds
     assert world.ledger.counters().refused == 0
+
+
+def test_a_record_without_an_id_has_no_header():
+    world = World(a=Stream("A"))
+    for number in range(100):
+        payload = b"%d" % number
+        world.submitted.append(("a.x", payload))
+        world.dispatch.submit("a.x", payload, "" if number % 3 else f"id-{number}")
+    taken = []
+    for _ in range(20):
+        world.write()
+        taken += [bool(header) for _, header, _, _ in world.up]
+        world.serve(100)
+        world.hear(100)
+        world.now_s += 0.01
+
+    assert taken == [number % 3 == 0 for number in range(100)]
+    assert world.streams["a"].stored == world.submitted
 
 
 def test_many_records_cost_few_answers():
