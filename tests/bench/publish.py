@@ -330,7 +330,7 @@ def report(turns: dict[str, list[Turn]], latency: list[Paced], core: list[float]
         "lost": lost,
         "core_publish_lost": round(statistics.median(core), 3),
         "bars": {
-            **{bar: rate[one] >= factor * rate[other] for bar, (one, other, factor) in BARS.items()},
+            **{bar: rate[one] >= least * rate[other] for bar, (one, other, least) in BARS.items()},
             "p99_at_most_10_ms": at_pace["p99_ms"] <= P99_MS,
             "nothing_lost": lost == 0,
         },
