@@ -13,7 +13,7 @@ from controlplane.standalone.ports import Picker
 from streams.core.serverconf import Tls
 from streams.services import servers
 
-WEB_PORT, MONITOR_PORT, EXCHANGE_PORT = 8000, 8222, 9443
+MONITOR_PORT, EXCHANGE_PORT = 8222, 9443
 ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for

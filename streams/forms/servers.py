@@ -137,7 +137,9 @@ class ClusterForm(Plain):
         ),
     )
     client_urls = TextList(
-        _address, label=_("Client URLs"), help_text=_("Told to clients; one on each line.")
+        _address,
+        label=_("Client URLs"),
+        help_text=_("Further servers beside the NATS URL; one on each line."),
     )
 
     class Meta:

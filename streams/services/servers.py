@@ -45,6 +45,8 @@ COST, DERIVED_COST = 10, 4
 MOST_PASSWORD_BYTES = 72
 LEAST_PASSWORD_BYTES = 8
 PASSWORD_BYTES = 24
+# nats-server takes no shorter one.
+LEAST_LAME_DUCK_S = 30
 
 
 def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
@@ -55,6 +57,7 @@ def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
         BadDefinition: A setting cannot be understood; its field is named.
     """
     cluster, folder = node.cluster, runtime_folder(name=node.name)
+    _check_limits(cluster)
     found = NodeConfiguration(
         name=node.name,
         host=cluster.host,
@@ -85,6 +88,26 @@ def node_configuration(*, node: Node, **overrides: Any) -> NodeConfiguration:
     if found.routes is None or "client_advertise" in overrides:
         return found
     return msgspec.structs.replace(found, client_advertise=_at(node.address, found.port))
+
+
+def _check_limits(cluster: Cluster) -> None:
+    """
+    Raises:
+        BadDefinition: A limit that nats-server would take for none, and put its own default there;
+            or no connections at all, so that nobody could change it back.
+    """
+    limits = {
+        "max_connections": cluster.max_connections,
+        "max_payload": size_bytes(cluster.max_payload, "max_payload"),
+        "write_deadline": duration_s(cluster.write_deadline, "write_deadline"),
+        "ping_interval": duration_s(cluster.ping_interval, "ping_interval"),
+        "max_pings_out": cluster.max_pings_out,
+    }
+    for field, limit in limits.items():
+        if limit <= 0:
+            raise BadDefinition(field, "must be more than 0")
+    if duration_s(cluster.lame_duck_duration, "lame_duck_duration") < LEAST_LAME_DUCK_S:
+        raise BadDefinition("lame_duck_duration", f"must be {LEAST_LAME_DUCK_S}s or more")
 
 
 def runtime_folder(*, name: str) -> Path:
@@ -140,7 +163,9 @@ class Place(msgspec.Struct, frozen=True):
     Where a node listens.
 
     Attributes:
-        url, monitor_url: For a server that somebody else starts; the URL may hold a password.
+        service_port: Of our own HTTP calls.
+        url, monitor_url: For servers that somebody else starts; the URL may hold a password, and
+            is several with commas between when there are several.
         tls: What clients meet.
     """
 
@@ -148,6 +173,7 @@ class Place(msgspec.Struct, frozen=True):
     host: str
     port: int
     http_port: int
+    service_port: int
     starts: bool
     url: str
     monitor_url: str
@@ -171,8 +197,9 @@ def own_place() -> Place:
         host=cluster.host,
         port=port,
         http_port=http_port,
+        service_port=cluster.service_port,
         starts=cluster.auto_start_nats,
-        url=cluster.nats_url or own,
+        url=",".join((cluster.nats_url or own, *cluster.client_urls)),
         monitor_url=f"http://{_at(node.address, http_port)}",
         tls=tls,
     )

@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="where the web server listens")
-        parser.add_argument("--port", type=int, help="its port, 0 for any; default: 8000 or next")
+        parser.add_argument("--port", type=int, help="its port, 0 for any; default: 8085 or next")
         parser.add_argument("--exit-after", type=float, metavar="S", help="stop S s after ready")
         parser.add_argument("--json", action="store_true", help="print one JSON line at the end")
         parser.add_argument("--no-demo", action="store_true", help="no simulated exchange")
@@ -116,7 +116,7 @@ class Command(BaseCommand):
             self.stdout.write(msgspec.json.encode(asdict(report)).decode())
 
     async def run(
-        self, folder: Path, web_port: int, options: Options, began_at: float
+        self, folder: Path, web_port: int | None, options: Options, began_at: float
     ) -> Report | None:
         stopped = asyncio.Event()
         listen_to_signals(stopped)
@@ -210,9 +210,9 @@ def migrated() -> servers.Place:
     return servers.own_place()
 
 
-def port_for(options: Options) -> int:
+def port_for(options: Options) -> int | None:
     """
-    Return the web server's port.
+    Return the port that was asked for, or None.
 
     Raises:
         PortTaken: The port that was asked for is not free.
@@ -226,13 +226,13 @@ def port_for(options: Options) -> int:
         raise Refused("--exit-after is a number of seconds, 0 or more.")
     try:
         if options.port is None:
-            return ports.Picker().near(plan.WEB_PORT)
+            return None
         return ports.exactly(options.host, options.port)
     except (OSError, OverflowError) as e:
         raise Refused(f"--host {options.host} --port {options.port}: {str(e).rstrip('.')}.") from e
 
 
-def draw(folder: Path, web_port: int, options: Options, place: servers.Place) -> plan.Plan:
+def draw(folder: Path, web_port: int | None, options: Options, place: servers.Place) -> plan.Plan:
     """
     Raises:
         PortTaken: There is no free port for an embedded part.
@@ -245,7 +245,7 @@ def draw(folder: Path, web_port: int, options: Options, place: servers.Place) ->
         plan.Given(
             home=folder,
             host=options.host,
-            web_port=web_port,
+            web_port=web_port or ports.Picker().near(place.service_port),
             nats_url=nats_url,
             monitor_url=monitor_url,
             nats_tls=place.tls,

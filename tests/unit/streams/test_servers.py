@@ -48,6 +48,8 @@ def test_overrides_win_over_rows(node):
         ("max_payload", "many"), ("write_deadline", "soon"), ("sync_interval", "never"),
         ("jetstream_max_storage", ""), ("cluster_routes", ["http://x:1"]),
         ("cluster_routes", ["nats-route://x"]), ("cluster_routes", ["nats-route://x:99999"]),
+        ("max_payload", "0"), ("write_deadline", "0s"), ("ping_interval", "0"),
+        ("max_pings_out", 0), ("max_connections", 0), ("lame_duck_duration", "29s"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_is_named(column, value):
@@ -199,6 +201,18 @@ def test_the_node_of_standalone_is_declared_again_when_it_was_deleted(node):
     assert (place.name, place.port, place.starts) == ("tickplane", 4222, True)
     assert servers.admin_password() in place.url
     assert servers.admin_password() not in repr(place)
+
+
+def test_servers_that_somebody_else_starts_are_reached_by_all_their_urls(node):
+    Cluster.objects.filter(name="tickplane").update(
+        auto_start_nats=False, nats_url="nats://u:p@one:4222", client_urls=["nats://two:4222"],
+        service_port=8090,
+    )  # fmt: skip
+
+    place = servers.own_place()
+
+    assert (place.starts, place.service_port) == (False, 8090)
+    assert place.url == "nats://u:p@one:4222,nats://two:4222"
 
 
 @pytest.mark.parametrize(
