@@ -76,18 +76,11 @@ class BackupAdmin(Written):
             *super().get_urls(),
         ]  # fmt: skip
 
-    def render_change_form(  # noqa: PLR0913, PLR0917  Django's
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Backup | None = None,
-    ) -> HttpResponse:
-        context["may_restore"] = self.has_restore_permission(request)
-        context["complete"] = obj is not None and obj.state == Backup.State.DONE
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def beside(self, request: HttpRequest, record: Backup) -> dict[str, Any]:
+        return {
+            "may_restore": self.has_restore_permission(request),
+            "complete": record.state == Backup.State.DONE,
+        }
 
     def verify_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         backup = get_object_or_404(Backup, pk=pk)

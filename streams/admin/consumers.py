@@ -102,25 +102,15 @@ class ConsumerAdmin(Planning, DeclaredAdmin):
             *super().get_urls(),
         ]  # fmt: skip
 
-    def render_change_form(  # noqa: PLR0913, PLR0917  Django's
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: StreamConsumer | None = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            context |= panels(obj)
-            context |= {
-                "consumer": obj,
-                "facts": self._facts(obj),
-                "is_paused": _is_paused(obj),
-                "may_change": self.has_change_permission(request, obj),
-                "may_remove": self.has_delete_permission(request, obj),
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def beside(self, request: HttpRequest, record: StreamConsumer) -> dict[str, Any]:
+        return {
+            **panels(record),
+            "consumer": record,
+            "facts": self._facts(record),
+            "is_paused": _is_paused(record),
+            "may_change": self.has_change_permission(request, record),
+            "may_remove": self.has_delete_permission(request, record),
+        }
 
     def _facts(self, consumer: StreamConsumer) -> list[tuple[Any, Any]]:
         return [

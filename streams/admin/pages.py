@@ -5,12 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext
 
 from streams.core.errors import ApiRefused, BrokerAway, StreamsError
+
+
+class Beside(admin.ModelAdmin[Any]):
+    """A record's page that shows more than the form."""
+
+    def beside(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """Return what the page's template is told of the record."""
+        return {}
+
+    def render_change_form(  # noqa: PLR0913, PLR0917  Django's
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002
+        change: bool = False,  # noqa: FBT001, FBT002
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context |= self.beside(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 def page(

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from streams import services
 from streams.admin import shown
-from streams.admin.pages import reason, tell
+from streams.admin.pages import Beside, reason, tell
 from streams.core.errors import BadDefinition, StreamsError
 from streams.core.fields import Field
 from streams.forms import declared
@@ -31,7 +31,7 @@ class Styles:
     css = {"all": ["streams/admin.css"]}
 
 
-class Written(admin.ModelAdmin[Any]):
+class Written(Beside):
     """Rows that nobody adds, alters or deletes by hand."""
 
     show_full_result_count = False  # A table of events is too long to count on each look.
@@ -78,7 +78,7 @@ class Tried(forms.ModelForm[Any]):
             self.add_error(names[0] if names else None, text)
 
 
-class Kept(admin.ModelAdmin[Any]):
+class Kept(Beside):
     """Rows that are written by the same service for programs and for operators."""
 
     class Media(Styles):

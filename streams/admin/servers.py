@@ -179,31 +179,23 @@ class NodeAdmin(Kept):
             *super().get_urls(),
         ]  # fmt: skip
 
-    def render_change_form(  # noqa: PLR0913, PLR0917  Django's
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Node | None = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            context["node"] = obj
-            context["may_change"] = self.has_change_permission(request, obj)
-            context["facts"] = [
-                (_("State"), self.condition(obj)),
-                (_("Since"), self.started(obj)),
-                (_("Process"), obj.pid or shown.NOTHING),
-                (_("Version"), obj.version or shown.NOTHING),
-                (_("Configuration"), self.digests(obj)),
-                (_("Awaits restart"), self.waits_for(obj)),
-                (_("Restarts"), shown.count(obj.restarts)),
-                (_("Certificate ends"), self.certificate(obj)),
-                (_("Seen"), shown.moment(obj.seen_at)),
-            ]
-            context["restart_pending"] = obj.restart_wanted > obj.restart_done
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def beside(self, request: HttpRequest, record: Node) -> dict[str, Any]:
+        return {
+            "node": record,
+            "may_change": self.has_change_permission(request, record),
+            "facts": [
+                (_("State"), self.condition(record)),
+                (_("Since"), self.started(record)),
+                (_("Process"), record.pid or shown.NOTHING),
+                (_("Version"), record.version or shown.NOTHING),
+                (_("Configuration"), self.digests(record)),
+                (_("Awaits restart"), self.waits_for(record)),
+                (_("Restarts"), shown.count(record.restarts)),
+                (_("Certificate ends"), self.certificate(record)),
+                (_("Seen"), shown.moment(record.seen_at)),
+            ],
+            "restart_pending": record.restart_wanted > record.restart_done,
+        }
 
     def configuration_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         node = get_object_or_404(Node.objects.select_related("cluster"), pk=pk)

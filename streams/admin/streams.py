@@ -122,25 +122,15 @@ class StreamAdmin(PlanPage, Taking, Looking, Removing, BackingUp, DeclaredAdmin)
         may_import = self.has_import_permission(request)
         return super().changelist_view(request, {"may_import": may_import, **(extra_context or {})})
 
-    def render_change_form(  # noqa: PLR0913, PLR0917  Django's
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: Stream | None = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            context |= panels(obj)
-            context |= {
-                "stream": obj,
-                "facts": self._facts(obj),
-                "may_change": self.has_change_permission(request, obj),
-                "may_remove": self.has_remove_permission(request, obj),
-                "may_back_up": self.has_backup_permission(request),
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def beside(self, request: HttpRequest, record: Stream) -> dict[str, Any]:
+        return {
+            **panels(record),
+            "stream": record,
+            "facts": self._facts(record),
+            "may_change": self.has_change_permission(request, record),
+            "may_remove": self.has_remove_permission(request, record),
+            "may_back_up": self.has_backup_permission(request),
+        }
 
     def _facts(self, stream: Stream) -> list[tuple[Any, Any]]:
         sequences = f"{stream.first_seq} – {stream.last_seq}"  # noqa: RUF001

@@ -63,20 +63,12 @@ class BrokerUserAdmin(Kept):
             *super().get_urls(),
         ]
 
-    def render_change_form(  # noqa: PLR0913, PLR0917  Django's
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: BrokerUser | None = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            context["may_change"] = self.has_change_permission(request, obj)
-            context["password_badge"] = self.has_password(obj)
-            context |= _rendered(obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def beside(self, request: HttpRequest, record: BrokerUser) -> dict[str, Any]:
+        return {
+            "may_change": self.has_change_permission(request, record),
+            "password_badge": self.has_password(record),
+            **_rendered(record),
+        }
 
     @method_decorator(sensitive_post_parameters("password"))
     def password_view(self, request: HttpRequest, pk: int) -> HttpResponse:
