@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from streams.broker import jetstream
-from streams.broker.deliveries import Answers, Delivery, Straight, written
+from streams.broker.deliveries import Answers, Delivery, Straight, Upto, written
 from streams.broker.jetstream import end_if_cancelled
 from streams.core import deliveries
 from streams.core.counters import ConsumeCounters
@@ -53,6 +53,8 @@ BACKOFF_CAP_S = 2.0
 # A message that its handler refuses comes again later and later.
 GIVE_BACK_S = 0.5
 GIVE_BACK_CAP_S = 30.0
+# What does not come again by then never will: it is purged, or somebody else has it.
+COMES_AGAIN_S = 2 * GIVE_BACK_CAP_S
 SAY_AGAIN_S = 10.0
 CALL_S = 2.0
 STOP_S = 5.0
@@ -144,6 +146,7 @@ class Consumer:
         self._manual = manual
 
         self._answers = Answers(client)
+        self._upto = Upto(self._answers)
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
         self._policy = "explicit"
@@ -151,6 +154,7 @@ class Consumer:
 
         # What may be asked for at once, and how; known when the consumer is.
         self._batch = self._outstanding = 1
+        self._max_deliver = 0
         self._request = b""
         self._silence_s = 0.0
 
@@ -161,16 +165,14 @@ class Consumer:
         # Statuses of requests of an earlier time mean nothing any more.
         self._time = 0
         self._link = -1
-        self._paused = False
-        self._doubt = ""
-        self._deleted = False
-        self._refusal = ""
+        self._paused = self._deleted = False
+        self._doubt = self._refusal = ""
         self._doubts = self._received_then = 0
         # Only where the consumer may have to be made again: what came last, and what we gave back.
         self._last_seq = 0
         self._owed: set[int] = set()
 
-        self._stopping = False
+        self._began = self._stopping = False
         self._gives_back = True
         self._stop_s = STOP_S
         self._ended = asyncio.Event()
@@ -226,7 +228,10 @@ class Consumer:
             BrokerAway: The connection was closed for good, for example by a wrong password.
         """
         working: asyncio.Task[None] | None = None
+        self._began = True
         try:
+            if self._stopping:
+                return
             await self._find()
             await self._listen()
             if self._on_messages is not None:
@@ -247,7 +252,8 @@ class Consumer:
 
     async def stop(self, within_s: float = STOP_S, *, give_back: bool = True) -> None:
         """
-        End `run` in order: what is done is acknowledged, the rest is given back.
+        End `run` in order: what is done is acknowledged, the rest is given back. One that has not
+        begun will not.
 
         Args:
             within_s: How long the handler may take for what it holds.
@@ -256,7 +262,8 @@ class Consumer:
         self._stop_s, self._gives_back, self._stopping = within_s, give_back, True
         self._work.set()
         self._stir()
-        await self._ended.wait()
+        if self._began:
+            await self._ended.wait()
 
     # What a delivery needs of us; see `deliveries.Owner`.
 
@@ -270,15 +277,11 @@ class Consumer:
             self._acknowledged += 1
             if self._policy == "all":
                 self._settle_before(delivery)
-                self._answers.acknowledge_upto(delivery.reply)
+                self._upto.acknowledge(delivery)
             elif self._policy == "explicit":
                 self._answers.acknowledge(delivery.reply)
         else:
-            if word.startswith(deliveries.NAK):
-                self._returned += 1
-                if self._recreate:
-                    self._owed.add(delivery.stream_seq)
-            self._terminated += word.startswith(deliveries.TERM)
+            self._note_refusal(delivery, word)
             self.answer(delivery.reply, word)
         if self._wanted <= self._batch:
             self._ask()
@@ -288,11 +291,23 @@ class Consumer:
         if self._policy != "none":
             self._answers.add(reply, word)
 
+    def _note_refusal(self, delivery: Delivery, word: str) -> None:
+        given_back = word.startswith(deliveries.NAK)
+        self._returned += given_back
+        self._terminated += word.startswith(deliveries.TERM)
+        if given_back and self._recreate:
+            self._owed.add(delivery.stream_seq)
+        if self._policy == "all":
+            # After its last time it does not come again.
+            comes_again = given_back and delivery.deliveries != self._max_deliver
+            until_s = asyncio.get_running_loop().time() + COMES_AGAIN_S
+            self._upto.refused(delivery.stream_seq, until_s if comes_again else None)
+
     def _settle_before(self, delivery: Delivery) -> None:
-        upto = delivery.place.consumer_seq
+        upto = delivery.stream_seq
         while self._held:
             earliest = next(iter(self._held))
-            if earliest.place.consumer_seq > upto:
+            if earliest.stream_seq > upto or self._upto.waits_for(earliest.stream_seq):
                 return
             del self._held[earliest]
             earliest.settled = True
@@ -394,6 +409,7 @@ class Consumer:
     def _set_limits(self, config: JsonObject) -> None:
         limits, pending = self._limits, int(config.get("max_ack_pending") or 0)
         self._outstanding = limits.max_outstanding
+        self._max_deliver = int(config.get("max_deliver") or 0)
         if pending > 0 and self._policy != "none":
             self._outstanding = min(self._outstanding, pending)
         self._batch = max(1, min(limits.batch, self._outstanding // 2))
@@ -440,6 +456,7 @@ class Consumer:
                 self._begin_on_link()
             if self._doubt or self._is_silent():
                 await self._look_again()
+            self._upto.tell()
             self._answers.write()
             self._ask()
             await self._pause(TICK_S)
@@ -569,7 +586,8 @@ class Consumer:
             self._hold(delivery)
         try:
             self._on_message(delivery)
-        except Exception as e:  # noqa: BLE001 - whatever a handler may raise
+        except (Exception, asyncio.CancelledError) as e:  # noqa: BLE001 - whatever it may raise
+            # Of something that it asked for: nobody can cancel a plain call.
             self._note_failure([delivery], e)
             return
         if not self._manual:
@@ -590,6 +608,10 @@ class Consumer:
             del self._waiting[: self._batch]
             try:
                 await on_messages(batch)
+            except asyncio.CancelledError as e:
+                end_if_cancelled()
+                # Not we: something that the handler waited for.
+                self._note_failure(batch, e)
             except Exception as e:  # noqa: BLE001 - whatever a handler may raise
                 self._note_failure(batch, e)
             else:
@@ -601,7 +623,7 @@ class Consumer:
         for delivery in batch if self._policy != "all" else reversed(batch):
             self.settle(delivery, deliveries.ACK)
 
-    def _note_failure(self, batch: Sequence[Delivery], error: Exception) -> None:
+    def _note_failure(self, batch: Sequence[Delivery], error: BaseException) -> None:
         """Give back what a handler did not take: it must not end the stream for the others."""
         self._failed += 1
         now_s = asyncio.get_running_loop().time()

@@ -97,7 +97,7 @@ class Answers:
         self._joined = joined
         self._join_s = join_s
         self._commands: list[str] = []
-        self._upto: str | None = None
+        self._upto: tuple[int, str] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -118,9 +118,11 @@ class Answers:
         elif self._timer is None:
             self._set()
 
-    def acknowledge_upto(self, reply: str) -> None:
+    def acknowledge_upto(self, stream_seq: int, reply: str) -> None:
         """Acknowledge a message and, as the consumer has it so, all before it."""
-        self._upto = reply
+        # One that came again may be done after those that follow it in the stream.
+        if self._upto is None or stream_seq > self._upto[0]:
+            self._upto = (stream_seq, reply)
         if self._timer is None:
             self._set()
 
@@ -135,7 +137,7 @@ class Answers:
             return False
         commands = self._commands
         if self._upto is not None:
-            commands = [*commands, f"PUB {self._upto} 4\r\n+ACK\r\n"]
+            commands = [*commands, f"PUB {self._upto[1]} 4\r\n+ACK\r\n"]
         if not written(self._client, "".join(commands).encode()):
             return False
         self._commands, self._upto = [], None
@@ -143,6 +145,50 @@ class Answers:
 
     def _set(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._join_s, self.write)
+
+
+class Upto:
+    """
+    Acknowledges where one acknowledgement is for all before it, and never what was given back.
+
+    Until that comes again and is done, what follows it is not acknowledged: were it, JetStream
+    would take the other for done, too.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        # By stream sequence, until when it is waited for.
+        self._back: dict[int, float] = {}
+        # The last that is done and could not be told.
+        self._done: Delivery | None = None
+
+    def waits_for(self, stream_seq: int) -> bool:
+        return stream_seq in self._back
+
+    def refused(self, stream_seq: int, until_s: float | None) -> None:
+        """Note that it comes again, by then or never; None means that it will not."""
+        self._back.pop(stream_seq, None)
+        if until_s is not None:
+            self._back[stream_seq] = until_s
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        if not self._back and self._done is None:
+            self._answers.acknowledge_upto(delivery.stream_seq, delivery.reply)
+            return
+        self._back.pop(delivery.stream_seq, None)
+        if self._done is None or delivery.stream_seq > self._done.stream_seq:
+            self._done = delivery
+        self.tell()
+
+    def tell(self) -> None:
+        """Acknowledge what is done, as far as nothing that was given back goes with it."""
+        if self._done is None:
+            return
+        now_s, upto = asyncio.get_running_loop().time(), self._done.stream_seq
+        self._back = {seq: until_s for seq, until_s in self._back.items() if until_s > now_s}
+        if all(seq > upto for seq in self._back):
+            self._answers.acknowledge_upto(upto, self._done.reply)
+            self._done = None
 
 
 def written(client: Client, commands: bytes) -> bool:

@@ -431,3 +431,95 @@ async def test_a_consumer_that_is_cancelled_while_it_begins_ends(nats_server):
                 assert done, f"cancelled after {turns} turns of the loop and still running"
         finally:
             await client.close()
+
+
+@pytest.mark.parametrize("batches", [False, True])
+async def test_what_is_given_back_is_not_acknowledged_by_what_follows_it(nats_server, batches):
+    sink = Sink()
+    refused: list[int] = []
+
+    def take(delivery):
+        if delivery.data == b"7" and len(refused) < 2:
+            refused.append(delivery.deliveries)
+            raise ValueError("not yet")
+        sink.take(delivery)
+
+    async def take_all(batch):
+        for delivery in batch:
+            take(delivery)
+
+    handler = {"on_messages": take_all} if batches else {"on_message": take}
+    async with numbers(nats_server, f"C_BACK_{batches}".upper()) as stream:
+        await stream.consumer("reader", ack_policy="all")
+        await stream.add(20)
+        options = {"durable": "reader", "limits": Limits(batch=5), **handler}
+        async with running(nats_server.url, stream, **options):
+            await until(lambda: set(sink.numbers) == set(range(20)))
+            await until(lambda: stream.is_done("reader"))
+
+    assert refused == [1, 2]
+    if not batches:
+        assert sink.numbers == [n for n in range(20) if n != 7] + [7]
+
+
+async def test_what_is_given_up_holds_up_no_acknowledgement(nats_server):
+    sink = Sink()
+
+    def take(delivery):
+        if delivery.data == b"7":
+            raise ValueError("never")
+        sink.take(delivery)
+
+    async with numbers(nats_server, "C_GIVEN_UP") as stream:
+        await stream.consumer("reader", ack_policy="all", max_deliver=2)
+        await stream.add(20)
+        async with running(nats_server.url, stream, durable="reader", on_message=take) as consumer:
+            await until(lambda: consumer.counters().failed == 2)
+            await stream.add(1)
+            await until(lambda: stream.is_done("reader"))
+
+    assert sink.numbers == [n for n in range(21) if n != 7]
+
+
+@pytest.mark.parametrize("batches", [False, True])
+async def test_a_handler_that_awaits_what_was_cancelled_has_failed_and_goes_on(
+    nats_server, batches
+):
+    sink = Sink()
+    calls: list[int] = []
+
+    def take(delivery):
+        calls.append(1)
+        if len(calls) == 1:
+            raise asyncio.CancelledError
+        sink.take(delivery)
+
+    async def take_all(batch):
+        for delivery in batch:
+            take(delivery)
+
+    handler = {"on_messages": take_all} if batches else {"on_message": take}
+    async with numbers(nats_server, f"C_CANCELLED_{batches}".upper()) as stream:
+        await stream.consumer("reader")
+        await stream.add(5)
+        async with running(nats_server.url, stream, durable="reader", **handler) as consumer:
+            await until(lambda: set(sink.numbers) == set(range(5)))
+            await until(lambda: stream.is_done("reader"))
+            counters = consumer.counters()
+
+    assert (counters.failed, counters.links) == (1, 0)
+
+
+async def test_a_consumer_that_never_began_is_stopped_at_once(nats_server):
+    sink = Sink()
+    async with numbers(nats_server, "C_NEVER") as stream:
+        await stream.consumer("reader")
+        await stream.add(1)
+        consumer = Consumer(
+            stream.client, stream=stream.name, durable="reader", on_message=sink.take
+        )
+        async with asyncio.timeout(5):
+            await consumer.stop()
+            await consumer.run()
+
+    assert sink.numbers == []
