@@ -53,7 +53,9 @@ class BackupAdmin(Written):
         return shown.block(backup.config)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm("streams.delete_backup"))
+        # One that is being written is its process's.
+        running = isinstance(obj, Backup) and obj.state == Backup.State.RUNNING
+        return not running and bool(request.user.has_perm("streams.delete_backup"))
 
     def delete_model(self, request: HttpRequest, obj: Backup) -> None:
         backups.remove(backup=obj, actor=shown.actor(request))

@@ -6,7 +6,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,9 @@ def monitor(base_url: str, path: str) -> dict[str, Any]:
             found = msgspec.json.decode(answer.read())
     except urllib.error.HTTPError as e:
         found = _refusal(e)
+    except InvalidURL as e:
+        # Its text holds a part of the URL, and that perhaps a password.
+        raise BrokerAway("the address of the NATS monitoring port cannot be used") from e
     except (OSError, ValueError, HTTPException) as e:
         raise BrokerAway(f"the NATS monitoring port does not answer: {e}") from e
     if not isinstance(found, dict):

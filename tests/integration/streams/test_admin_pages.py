@@ -358,3 +358,14 @@ def test_what_is_emptied_in_the_form_goes_in_nats(operator, stream):
     assert "<ins>without it</ins>" in review
     assert "republish" not in services.link().api("STREAM.INFO.ORDERS")["config"]
     assert plan(operator)["items"] == []
+
+
+def test_a_backup_that_is_being_written_is_not_deleted(admin_client, settings, tmp_path):
+    settings.HOME = tmp_path
+    running = Backup.objects.create(stream="A", actor="anna", file="a.tar")
+    page = f"/admin/streams/backup/{running.pk}/delete/"
+    chosen = {"action": "delete_selected", "_selected_action": [running.pk], "post": "yes"}
+
+    assert admin_client.post(page, {"post": "yes"}).status_code == 403
+    assert admin_client.post("/admin/streams/backup/", chosen).status_code in (200, 302, 403)
+    assert Backup.objects.filter(pk=running.pk).exists()

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from streams.broker import server
 from streams.broker.connect import apart
+from streams.core.errors import BrokerAway
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,11 @@ from streams.broker.connect import apart
 )
 def test_servers_and_the_first_credentials_are_told_apart(url, servers, credentials):
     assert apart(url) == (servers, credentials)
+
+
+@pytest.mark.parametrize("url", ["http://user:secret@host", "http://user:se cret@host:1"])
+def test_a_monitoring_address_that_cannot_be_used_is_not_told(url):
+    with pytest.raises(BrokerAway) as caught:
+        server.monitor(url, "/varz")
+
+    assert "cret" not in str(caught.value)
