@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from streams.broker.installation import refuse_intruder
 from streams.broker.trust import trusted
 from streams.core.errors import BrokerAway
+from streams.core.serverconf import ADMIN_USER
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ PINGS_OUT = 2
 RECONNECT_S = 0.5
 # A server that refuses a password says so in two ways by turns.
 REMEMBERED = 8
+# Replies to us hold what streams hold, and every user of ours may read at the common inbox. This
+# one is nobody's but an admin's; and short, since every record that is published names it.
+OWN_INBOX = "_TP"
 # The clients of a server that is about to end leave it one after the other.
 LEAVE_S = 0.5
 # A password may hold a comma; what follows ours is the next scheme.
@@ -157,4 +161,5 @@ def _credentials(parts: SplitResult) -> dict[str, Any]:
     user = unquote(parts.username)
     if parts.password is None:
         return {"token": user}
-    return {"user": user, "password": unquote(parts.password)}
+    own = {"inbox_prefix": OWN_INBOX} if user == ADMIN_USER else {}
+    return {"user": user, "password": unquote(parts.password), **own}

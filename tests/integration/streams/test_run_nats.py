@@ -29,6 +29,7 @@ from nats.aio.client import Client
 
 from streams import supervise
 from streams.broker import server
+from streams.broker.connect import connect
 from streams.core import permissions, reloading
 from streams.core.permissions import Permissions
 from streams.core.serverconf import NodeConfiguration, Routes, Tls, User
@@ -465,6 +466,29 @@ def test_a_user_may_do_nothing_that_is_not_written(kept):
     assert refused("none", "PUB a.b 1\r\nx")
     assert refused("none", "SUB a.b 1")
     assert not refused("tickplane", "PUB $JS.API.INFO 0\r\n")
+
+
+def test_nobody_reads_what_is_answered_to_us(kept):
+    may = permissions.consumer(["market.>"], ["MARKET_DATA"], "spy")
+    c = configuration(kept.folder, users=(user("tickplane", permissions.admin()), user("spy", may)))
+    kept.until(c, "running")
+    overheard: list[str] = []
+
+    async def listen(message):
+        overheard.append(message.subject)
+
+    async def asked():
+        spy, ours = await connected(c, "spy"), await connect(url(c), name="ours")
+        await spy.subscribe("_INBOX.>", cb=listen)
+        await spy.flush()
+        told = await ours.request("$JS.API.INFO", b"")
+        await spy.flush()
+        await spy.close()
+        await ours.close()
+        return json.loads(told.data)["type"]
+
+    assert asyncio.run(asked()).endswith("account_info_response")
+    assert overheard == []
 
 
 def test_a_node_of_a_cluster_is_restarted_by_lame_duck(kept):
