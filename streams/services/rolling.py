@@ -112,8 +112,13 @@ class Roll:
         return Progress(tuple(self._restarted), self._current, tuple(self.left), tuple(reasons))
 
     def _restart_next(self, found: Sequence[system.Server]) -> list[str]:
+        ids = {server.name: server.id for server in found}
+        # One that was disabled since is no longer ours to restart.
+        self.left = [name for name in self.left if name in ids]
+        if not self.left:
+            return []
         self._current = self.left.pop(0)
-        self._old_id = next(server.id for server in found if server.name == self._current)
+        self._old_id = ids[self._current]
         node = Node.objects.get(cluster=self._cluster, name=self._current)
         servers.request_restart(node=node, actor=self._actor)
         return [f"{self._current} restarts"]
