@@ -131,13 +131,14 @@ class Command(BaseCommand):
         )  # fmt: skip
         session = SessionStore()
         try:
-            await system.start_broker()
+            # Before NATS is there: what is said of its start waits for it.
             voice.begin(
                 url=drawn.nats_url,
                 service="standalone",
                 log_level=settings.NATS_LOG_LEVEL,
                 events=settings.NATS_EVENTS,
             )
+            await system.start_broker()
             with database_in_words():
                 user, password = await sync_to_async(declare)(drawn, demo=options.demo)
                 cookie = await sync_to_async(probe_cookie)(session, user) if options.as_json else ""
