@@ -69,7 +69,6 @@ def keep_streams(*, now: datetime) -> Kept:
     failed: list[tuple[str, str]] = []
     looks: list[Record] = []
     for name, row in side.records.items():
-        was_there = row.standing not in (Standing.MISSING, Standing.UNKNOWN)
         try:
             if name in ours:
                 created += _created(items[name], row, now)
@@ -82,13 +81,8 @@ def keep_streams(*, now: datetime) -> Kept:
             failed.append((name, str(e)))
             row.last_error = str(e)[:200]
         else:
-            row.last_error = _trouble(items[name], row)
-            if _never_made(items[name], row):
-                failed.append((name, row.last_error))
-            elif was_there and items[name].standing == "missing":
-                _tell_gone(items[name], row)
-            elif row.standing != items[name].standing == "drifted":
-                _tell_drift(items[name])
+            if why := _judged(items[name], row):
+                failed.append((name, why))
         _look(items[name], row, side, now)
         looks.append(row)
     declaring.save_looks(looks)
@@ -154,6 +148,23 @@ def _created(one: Item, row: Record, now: datetime) -> list[str]:
         # Another process created it between our look and our call.
         return []
     return [one.name]
+
+
+def _judged(one: Item, row: Record) -> str:
+    """
+    Write an object's trouble into its record (unsaved), and tell what is new of it.
+
+    Returns:
+        Why a stream was never made; else nothing.
+    """
+    row.last_error = _trouble(one, row)
+    if _never_made(one, row):
+        return row.last_error
+    if one.standing == "missing" and row.standing not in (Standing.MISSING, Standing.UNKNOWN):
+        _tell_gone(one, row)
+    elif one.standing == "drifted" and row.standing != Standing.DRIFTED:
+        _tell_drift(one)
+    return ""
 
 
 def _never_made(one: Item, row: Record) -> bool:
