@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from streams.broker import answers
+from streams.broker.answers import Refusal
 from streams.broker.lanes import FLUSH, Lane
 from streams.broker.learning import Learner
 from streams.broker.ledger import Ledger
@@ -120,10 +121,23 @@ class Dispatch:
         if sender is not None:
             sender.answered(tokens, answers.read(data, status), now_s)
 
-    def on_new_link(self) -> None:
-        for sender in list(self._terms.awaiting.values()):
+    def on_new_link(self, max_payload: int) -> None:
+        senders = {*self._terms.awaiting.values()}
+        for sender in senders:
             sender.on_new_link()
+        if max_payload < self.max_payload:
+            for sender in senders:
+                self._drop_larger(sender, max_payload)
+        self.max_payload = max_payload
         self._tick_s = 0.0
+
+    def _drop_larger(self, sender: Sender, longest: int) -> None:
+        """Give up what the server takes no longer: it would end every link over it."""
+        refusal = Refusal(description=f"the server takes {longest} bytes now")
+        waiting = sender.drop_waiting(longest)
+        self._ledger.wrote(len(waiting))
+        for record in sender.drop_written(longest) + waiting:
+            self._ledger.reject(record, refusal)
 
     def _learner(self, route: Route) -> Learner:
         route.sender = learner = Learner(route, self._terms, self._learned)

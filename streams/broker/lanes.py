@@ -76,6 +76,9 @@ class Lane(Sender):
             self._batch_answered(self._batch, int(tokens[4]), answer, now_s)
         self._terms.stir(self)
 
+    def drop_written(self, longest: int) -> list[Record]:
+        return self._ones.drop(longest)
+
     def on_new_link(self) -> None:
         self.batched = None  # The server may be another one.
         if self._batch is not None:

@@ -78,6 +78,9 @@ class Learner(Sender):
         self._attempt = 0
         self._go_on(answer, now_s)
 
+    def drop_written(self, longest: int) -> list[Record]:
+        return self._ones.drop(longest)
+
     def on_new_link(self) -> None:
         self._ones.lose()
         self.due_s = 0.0

@@ -72,7 +72,7 @@ class Ledger:
     def reject(self, record: Record, refusal: Refusal) -> None:
         self.rejected += 1
         logger.error(
-            "publisher: lost for good, the stream does not take it: %s: %s",
+            "publisher: lost for good, it is not taken: %s: %s",
             record[0].route.subject, refusal,
         )  # fmt: skip
         self._release(1, len(record[1]))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.broker import wire
 from streams.broker.ledger import Ledger
-from streams.broker.records import Record, Sender
+from streams.broker.records import Record, Sender, size
 
 # An answer to one record alone is waited for so long at first: to ask again is cheap.
 ASK_S = 0.3
@@ -112,6 +112,14 @@ class Ones:
         self._unwritten.pop(number, None)
         if self.alone:
             self.alone, self.proven = False, True
+
+    def drop(self, longest: int) -> list[Record]:
+        """Remove and return those that have more bytes than this."""
+        large = [n for n, record in self._records.items() if size(record[1]) > longest]
+        found = [self._records[number] for number in large]
+        for number in large:
+            self.settle(number)
+        return found
 
     def take_all(self) -> list[Record]:
         records = list(self._records.values())

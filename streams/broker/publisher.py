@@ -122,8 +122,7 @@ class Publisher:
             self._refuse_closed()
             if not self._on_this_link():
                 await self._until_connected()
-                self._dispatch.max_payload = self._client.max_payload
-                self._dispatch.on_new_link()
+                self._dispatch.on_new_link(self._client.max_payload)
             await self._write(self._dispatch.work(loop.time()))
             if not self._dispatch.news:
                 await self._pause(self._dispatch.due_s - loop.time())

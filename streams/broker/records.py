@@ -42,6 +42,11 @@ class Way:
 Record: TypeAlias = tuple[Way, bytes]
 
 
+def size(tail: bytes) -> int:
+    """Return the bytes of header and payload that the line of a record tells: see `wire`."""
+    return int(tail[: tail.index(b"\r")].rpartition(b" ")[2])
+
+
 class Sender(abc.ABC):
     """
     Attributes:
@@ -62,6 +67,19 @@ class Sender(abc.ABC):
         self.ways.clear()
         self.tails.clear()
         return waiting
+
+    def drop_waiting(self, longest: int) -> list[Record]:
+        """Remove and return those of the waiting records that have more bytes than this."""
+        waiting = self.take_waiting()
+        for way, tail in waiting:
+            if size(tail) <= longest:
+                self.ways.append(way)
+                self.tails.append(tail)
+        return [record for record in waiting if size(record[1]) > longest]
+
+    @abc.abstractmethod
+    def drop_written(self, longest: int) -> list[Record]:
+        """Remove and return those that were written and have more bytes than this."""
 
     @abc.abstractmethod
     def work(self, now_s: float) -> bytes:

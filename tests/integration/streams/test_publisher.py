@@ -161,6 +161,30 @@ async def test_what_the_server_could_not_take_is_refused_at_once(own_nats):
         assert publisher.counters().submitted == 0
 
 
+@ways
+async def test_records_that_a_changed_server_takes_no_longer_are_named_and_the_rest_stored(
+    own_nats, batched, caplog
+):
+    async with running(own_nats) as (client, publisher):
+        await make_stream(client, allow_batched=batched)
+        await publish(publisher, range(10))
+        assert await publisher.drain(10)
+        os.kill(own_nats.pid, signal.SIGSTOP)
+        for number in range(10, 3_000):
+            wide = b"%200000d" if number in (20, 2_900) else b"%d"
+            publisher.submit(SUBJECT, wide % number, f"wide-{number}")
+        await until(lambda: publisher.counters().in_flight > 0)
+        assert publisher.counters().waiting > 0
+        await asyncio.to_thread(own_nats.kill)
+        own_nats.extra = (*own_nats.extra, "max_payload: 100KB")
+        await asyncio.to_thread(own_nats.start)
+
+        assert await publisher.drain(30)
+        assert publisher.counters().rejected == 2
+        assert caplog.text.count("the server takes 102400 bytes now") == 2
+        assert await stored(client) == [n for n in range(3_000) if n not in (20, 2_900)]
+
+
 async def test_a_publisher_that_is_cancelled_while_it_begins_ends(own_nats):
     client = await connect(own_nats.url, name="test", patience_s=10)
     try:

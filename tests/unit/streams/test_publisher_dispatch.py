@@ -168,7 +168,7 @@ class World:
         self.down.clear()
         for stream in self.streams.values():
             stream.batches.clear()
-        self.dispatch.on_new_link()
+        self.dispatch.on_new_link(self.dispatch.max_payload)
 
     # What may go wrong, all of it with the stream "a".
 
