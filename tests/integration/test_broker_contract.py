@@ -179,7 +179,7 @@ def test_a_message_larger_than_the_server_takes_is_a_bad_request(broker, client)
 def test_a_body_that_is_no_json_is_a_400(broker, client, body):
     answer = client.post("/api/v1/publish", body, content_type="application/json")
 
-    assert answer.status_code == 400
+    assert (answer.status_code, answer.json()["success"]) == (400, False)
 
 
 def test_status_and_info_tell_the_servers_own_numbers(broker, client):
