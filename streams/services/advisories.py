@@ -24,6 +24,7 @@ from streams.core import advisory
 from streams.core.definition import NANOSECONDS
 from streams.core.errors import ApiRefused, BrokerAway
 from streams.models import Advisory
+from streams.services import announcing
 from streams.services.linked import link
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,9 @@ CONFIG: JsonObject = {
 REPLICAS = (3, 1)
 NO_REPLICAS = frozenset({10074, 10005, 10023})
 NAME_IN_USE = 10058
+
+# Nothing is stored, or delivered, until somebody brings servers back.
+ALARMING = ("stream_quorum_lost", "consumer_quorum_lost")
 
 # More of one kind in an hour are one message: something is wrong.
 MOST_PER_HOUR = 500
@@ -96,6 +100,12 @@ def keep(*, payloads: Sequence[bytes]) -> int:
     fresh = [told for told in found.values() if told.id not in known]
     worth = _within_rate(fresh)
     Advisory.objects.bulk_create(map(_row, worth), ignore_conflicts=True)
+    for told in worth:
+        if told.kind in ALARMING:
+            name = f"{told.stream}/{told.consumer}" if told.consumer else told.stream
+            announcing.alert(
+                level="critical", type=told.kind, text=f"{name}: {told.text}", name=name
+            )
     return len(worth)
 
 

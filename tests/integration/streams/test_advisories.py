@@ -6,12 +6,13 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 
 from streams import services, tasks
 from streams.core.errors import BrokerAway
 from streams.models import Advisory
-from streams.services import advisories
+from streams.services import advisories, announcing, browsing
 from tests.integration.streams.conftest import create, fill
 from tests.servers.process import wait_until
 
@@ -133,6 +134,23 @@ def test_the_same_advisory_is_kept_once():
     assert advisories.keep(payloads=[payload(2), payload(3)]) == 1
 
     assert Advisory.objects.count() == 3
+
+
+def test_a_lost_quorum_is_alerted_once(own_broker):
+    create(services.link(), "ALERTS", subjects=["system.alert.>"])
+    lost = payload(1, "stream_quorum_lost", stream="ORDERS", replicas=[])
+
+    with (
+        override_settings(NATS_URL=own_broker.url, NATS_EVENTS=True),
+        announcing.announced(service="testing"),
+    ):
+        advisories.keep(payloads=[lost, payload(2)])
+        advisories.keep(payloads=[lost])
+        wait_until(lambda: browsing.messages(stream="ALERTS").rows, 10, "the alert is stored")
+
+    (row,) = browsing.messages(stream="ALERTS").rows
+    assert row.subject == "system.alert.critical.stream_quorum_lost"
+    assert row.shown["alert"].startswith("ORDERS: no quorum among")
 
 
 def test_a_flood_of_one_kind_is_kept_in_part_and_hides_no_other(monkeypatch, caplog):
