@@ -92,14 +92,16 @@ class Link:
             # a stream's acknowledgement would then fail for a message that has arrived.
             query = msgspec.json.encode({"subject": subject})
             reply = await client.request("$JS.API.STREAM.NAMES", query, timeout=within_s)
-            if not _answer(reply.data).get("streams"):
+            streams = _answer(reply.data).get("streams")
+            if not streams:
                 await client.publish(subject, payload, headers=told)
                 await client.flush(timeout=max(1, round(within_s)))
                 return None
             try:
                 reply = await client.request(subject, payload, timeout=within_s, headers=told)
-            except nats.errors.NoRespondersError:
-                return None  # Its stream went away meanwhile; subscribers have received it.
+            except nats.errors.NoRespondersError as e:
+                # Its servers are away, or without a majority: nothing would store it.
+                raise BrokerAway(f"no server answers for stream {streams[0]}") from e
             answer = _answer(reply.data)
             if "stream" not in answer:
                 raise BrokerAway(f"somebody else answered on {subject}; a stream may have it too")

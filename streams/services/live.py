@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.core.errors import ApiRefused
+from streams.core.errors import ApiRefused, BrokerAway
 from streams.services.linked import link
 
 JsonObject = dict[str, Any]
@@ -34,9 +34,15 @@ def live_streams() -> list[JsonObject]:
     Return JetStream's info of every stream, page by page: the server gives 256 at a time.
 
     Raises:
-        BrokerAway, ApiRefused: See `Link.api`.
+        BrokerAway: Also when nobody answers for one of them: a part would look like the whole.
+        ApiRefused: See `Link.api`.
     """
-    return [info for page in _pages("STREAM.LIST") for info in page.get("streams") or ()]
+    found: list[JsonObject] = []
+    for page in _pages("STREAM.LIST"):
+        if away := sorted(_away(page)):
+            raise BrokerAway(f"no server answers for stream {', '.join(away)}")
+        found += page.get("streams") or ()
+    return found
 
 
 def live_stream(name: str) -> JsonObject | None:

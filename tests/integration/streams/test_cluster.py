@@ -268,6 +268,25 @@ def test_without_a_majority_every_call_ends_in_time_and_says_so(cluster, setting
         services.link.cache_clear()
 
 
+def test_a_stream_whose_only_server_is_away_is_named_and_not_left_out(cluster, settings, client):
+    settings.NATS_URL, settings.NATS_MONITOR_URL = cluster.url(), cluster.nodes[0].monitor_url
+    settings.API_ANONYMOUS = True
+    services.link.cache_clear()
+    link = services.link()
+    body = {"name": "ALONE", "subjects": ["alone"], "num_replicas": 1}
+    leader = link.api("STREAM.CREATE.ALONE", body, within_s=20)["cluster"]["leader"]
+    try:
+        assert [row["name"] for row in client.get("/api/v1/streams").json()["streams"]] == ["ALONE"]
+        cluster.node(leader).kill()
+
+        wait_until(
+            lambda: "ALONE" in client.get("/api/v1/streams").json().get("error", ""), 60, "named"
+        )
+    finally:
+        link.close()
+        services.link.cache_clear()
+
+
 async def test_a_publisher_rides_out_the_loss_of_the_majority(cluster):
     async with Load(cluster.url()) as load:
         for node in cluster.nodes[1:]:
