@@ -58,3 +58,12 @@ def end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def refuse_closed(client: Client) -> None:
+    """
+    Raises:
+        BrokerAway: The connection was closed for good, for example by a wrong password.
+    """
+    if client.is_closed:
+        raise BrokerAway(f"the connection to NATS was closed: {client.last_error}")

@@ -253,7 +253,7 @@ async def test_stopping_acknowledges_what_is_done_and_gives_the_rest_back(nats_s
         ) as consumer:  # fmt: skip
             await until(lambda: consumer.counters().received == 600)
             stopping = asyncio.create_task(consumer.stop())
-            await until(lambda: consumer._stopping)
+            await until(lambda: consumer._stop.asked)
             gate.set()
             await stopping
             counters = consumer.counters()
