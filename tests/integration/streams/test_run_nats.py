@@ -241,9 +241,9 @@ def test_what_the_table_holds_back_the_server_would_refuse_and_its_file_is_put_b
     for change in [*RESTART, *more]:
         wanted = replace(c, **change)
         assert [each.reloads for each in reloading.changes(c, wanted)] == [False], change
-        digest = kept.supervisor._checked(wanted)
+        digest = kept.supervisor._checker.digest(wanted)
         with pytest.raises(ConfigurationRefused, match="not supported"):
-            kept.supervisor._load(wanted, digest)
+            kept.supervisor._loader.load(wanted, digest, running=c)
 
     assert (kept.folder / "nats.conf").read_text() == text
     assert kept.look(c).digest == before.digest
