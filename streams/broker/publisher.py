@@ -23,10 +23,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from streams.broker.dispatch import TICK_S, Dispatch
+from streams.broker.jetstream import end_if_cancelled, refuse_closed
 from streams.broker.lanes import FLUSH
 from streams.broker.ledger import Ledger
 from streams.core.counters import PublishCounters
-from streams.core.errors import BrokerAway
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Publisher:
         await self._listen()
         loop = asyncio.get_running_loop()
         while True:
-            self._refuse_closed()
+            refuse_closed(self._client)
             if not self._on_this_link():
                 await self._until_connected()
                 self._dispatch.on_new_link(self._client.max_payload)
@@ -129,13 +129,13 @@ class Publisher:
 
     async def _listen(self) -> None:
         await self._client.subscribe(self._inbox + ">", cb=self._on_answer)
-        _end_if_cancelled()
+        end_if_cancelled()
         # The subscription must be at the server before the first record asks for an answer.
         while True:
-            self._refuse_closed()
+            refuse_closed(self._client)
             try:
                 await self._client.flush()
-                _end_if_cancelled()
+                end_if_cancelled()
             except (OSError, TimeoutError, nats.errors.Error):
                 await asyncio.sleep(TICK_S)
             else:
@@ -144,7 +144,7 @@ class Publisher:
 
     async def _until_connected(self) -> None:
         while not self._client.is_connected:
-            self._refuse_closed()
+            refuse_closed(self._client)
             await asyncio.sleep(TICK_S)
         self._link = self._client.stats["reconnects"]
 
@@ -165,10 +165,6 @@ class Publisher:
     def _on_this_link(self) -> bool:
         return self._client.is_connected and self._client.stats["reconnects"] == self._link
 
-    def _refuse_closed(self) -> None:
-        if self._client.is_closed:
-            raise BrokerAway(f"the connection to NATS was closed: {self._client.last_error}")
-
     async def _on_answer(self, msg: Msg) -> None:
         status = msg.headers.get("Status") if msg.headers else None
         now_s = asyncio.get_running_loop().time()
@@ -188,10 +184,3 @@ class Publisher:
         finally:
             timer.cancel()
             self._wake = None
-
-
-def _end_if_cancelled() -> None:
-    """nats-py swallows a cancellation that meets it while it flushes."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
