@@ -205,14 +205,18 @@ def test_no_node_is_restarted_before_all_others_are_well(kept_by_hand):
     three.kill()
     roll = rolling.begin(cluster="by-hand", actor="test", now=NOW)
 
-    assert roll.look(now=NOW).waits_for == ("n3 does not answer",)
+    def waits_for(reason):
+        return reason in roll.look(now=NOW).waits_for
+
+    # Beside it others may, if n3 led them, miss their leader for some seconds.
+    wait_until(lambda: waits_for("n3 does not answer"), 60, "n3 is missed")
     with pytest.raises(rolling.RollStopped, match="n3 does not answer"):
         roll.look(now=NOW + rolling.PATIENCE + timedelta(seconds=1))
     assert not BrokerAct.objects.exists()
 
     three.start()
     wait_until(lambda: roll.look(now=NOW).now == "n1", 60, "the first node's turn")
-    assert roll.look(now=NOW).waits_for == ("n1 leaves",)
+    assert waits_for("n1 leaves")
     wanted = Node.objects.filter(cluster__name="by-hand").values_list("name", "restart_wanted")
     assert dict(wanted) == {"n1": 1, "n2": 0, "n3": 0}
 
