@@ -11,12 +11,13 @@ import pytest
 from streams import services
 from streams.broker.connect import connect
 from streams.broker.link import Link
+from streams.core.errors import ApiRefused, BrokerAway
 from streams.core.serverconf import SYSTEM_USER
 from streams.services import servers
 from tests.missing import missing
 from tests.servers.cluster import NatsCluster
 from tests.servers.nats import NatsServer
-from tests.servers.process import ServerMissing
+from tests.servers.process import ServerMissing, wait_until
 
 
 def linked(server: NatsServer, settings: Any) -> Iterator[NatsServer]:
@@ -65,10 +66,21 @@ def linked_cluster(tmp_path, settings) -> Iterator[NatsCluster]:
         missing("NATS", str(e))
     settings.NATS_URL = found.url()
     services.link.cache_clear()
+    wait_until(takes_three_copies, 60, "three servers know of each other")
     yield found
     services.link().close()
     services.link.cache_clear()
     found.stop()
+
+
+def takes_three_copies() -> bool:
+    """Servers are healthy before the leader of all counts them among its peers."""
+    try:
+        create(services.link(), "PROBE", subjects=["probe"], num_replicas=3)
+        services.link().api("STREAM.DELETE.PROBE")
+    except (ApiRefused, BrokerAway):
+        return False
+    return True
 
 
 def create(link: Link, name: str, **config: Any) -> dict[str, Any]:
