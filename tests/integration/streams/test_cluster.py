@@ -300,6 +300,10 @@ def test_a_stream_whose_only_server_is_away_is_named_and_not_left_out(cluster, s
         wait_until(
             lambda: "ALONE" in client.get("/api/v1/streams").json().get("error", ""), 60, "named"
         )
+        body = {"subject": "alone", "message": "x"}
+        refused = client.post("/api/v1/publish", body, content_type="application/json")
+        assert refused.status_code == 503
+        assert "ALONE" in refused.json()["error"]
     finally:
         link.close()
         services.link.cache_clear()
