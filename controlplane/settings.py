@@ -231,43 +231,21 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 8
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not _ON_FILES
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celery" / "schedule")
-# A tick that waited longer than its own period is stale: the next one does its work.
+
+
+def _every(seconds: float, task: str, *, expires_s: float | None = None) -> dict[str, Any]:
+    # One that waited longer than its own period is stale: the next one does its work.
+    return {"task": task, "schedule": seconds, "options": {"expires": expires_s or seconds}}
+
+
 CELERY_BEAT_SCHEDULE = {
-    "publish-accounts": {
-        "task": "accounts.tick",
-        "schedule": 1.0,
-        "options": {"expires": 2.0},
-    },
-    "prune-accounts": {
-        "task": "accounts.prune",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "collect-dead-letters": {
-        "task": "accounts.collect_dead_letters",
-        "schedule": 10.0,
-        "options": {"expires": 10.0},
-    },
-    "keep-streams": {
-        "task": "streams.keep",
-        "schedule": 60.0,
-        "options": {"expires": 60.0},
-    },
-    "collect-advisories": {
-        "task": "streams.collect_advisories",
-        "schedule": 10.0,
-        "options": {"expires": 10.0},
-    },
-    "refresh-consumers": {
-        "task": "streams.refresh_consumers",
-        "schedule": 15.0,
-        "options": {"expires": 15.0},
-    },
-    "prune-streams": {
-        "task": "streams.prune",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
+    "publish-accounts": _every(1.0, "accounts.tick", expires_s=2.0),
+    "prune-accounts": _every(3600.0, "accounts.prune"),
+    "collect-dead-letters": _every(10.0, "accounts.collect_dead_letters"),
+    "keep-streams": _every(60.0, "streams.keep"),
+    "collect-advisories": _every(10.0, "streams.collect_advisories"),
+    "refresh-consumers": _every(15.0, "streams.refresh_consumers"),
+    "prune-streams": _every(3600.0, "streams.prune"),
 }
 
 # REST

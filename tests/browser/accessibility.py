@@ -1,7 +1,8 @@
-"""What axe finds wrong on a page. It comes from npm at set-up, for the tests only."""
+"""What keeps people from using a page: what axe finds (from npm, for tests only), and width."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +27,26 @@ def barriers(page: Page) -> list[str]:
         for rule in found["violations"]
         if rule["impact"] in ("serious", "critical")
     ]
+
+
+def barriers_of(page: Page, addresses: Iterable[str]) -> dict[str, list[str]]:
+    """Open each page; return, by address, the barriers of those that have any."""
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        if broken := barriers(page):
+            found[address] = broken
+    return found
+
+
+def wider_than(page: Page, addresses: Iterable[str], width: int) -> list[str]:
+    """Open each page on a screen of this width; return those that do not fit."""
+    page.set_viewport_size({"width": width, "height": 900})
+    wide = []
+    for address in addresses:
+        page.goto(address)
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(address)
+    return wide

@@ -9,7 +9,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.accessibility import barriers
+from tests.browser.accessibility import barriers, barriers_of, wider_than
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +19,7 @@ PAGES = (
     "account/import/", "accountgroup/", "accountgroup/add/", "tag/", "rule/", "rule/add/",
     "accounttoken/", "accountevent/", "deadletter/", "outletstatus/", "shardlease/", "auditentry/",
 )  # fmt: skip
+ADDRESSES = [f"/admin/accounts/{path}" for path in PAGES]
 DEMO_ACCOUNTS = 20
 
 
@@ -59,26 +60,13 @@ def choose(page, action, *logins):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_barriers(operator_page, scheme):
     operator_page.emulate_media(color_scheme=scheme)
-    found = {}
-    for path in PAGES:
-        answer = operator_page.goto(f"/admin/accounts/{path}")
-        assert answer.status == 200, path
-        if broken := barriers(operator_page):
-            found[path] = broken
 
-    assert found == {}
+    assert barriers_of(operator_page, ADDRESSES) == {}
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1440])
 def test_nothing_is_wider_than_its_screen(operator_page, width):
-    operator_page.set_viewport_size({"width": width, "height": 900})
-    wide = []
-    for path in PAGES:
-        operator_page.goto(f"/admin/accounts/{path}")
-        if operator_page.evaluate("document.documentElement.scrollWidth") > width:
-            wide.append(path)
-
-    assert wide == []
+    assert wider_than(operator_page, ADDRESSES, width) == []
 
 
 def test_the_list_shows_that_the_demo_lives(operator_page):

@@ -9,7 +9,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.accessibility import barriers
+from tests.browser.accessibility import barriers, barriers_of, wider_than
 
 pytestmark = pytest.mark.browser
 
@@ -22,6 +22,7 @@ PAGES = (
     "node/", "node/1/change/", "node/1/configuration/", "brokeruser/", "brokeruser/add/",
     "tlsfiles/", "tlsfiles/add/", "subjecttemplate/", "advisory/", "backup/", "brokeract/",
 )  # fmt: skip
+ADDRESSES = [f"/admin/streams/{path}" for path in PAGES]
 
 FORGET = f"""
 from streams import services
@@ -56,26 +57,13 @@ def nothing_stays(tickplane):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_barriers(operator_page, scheme):
     operator_page.emulate_media(color_scheme=scheme)
-    found = {}
-    for path in PAGES:
-        answer = operator_page.goto(f"/admin/streams/{path}")
-        assert answer.status == 200, path
-        if broken := barriers(operator_page):
-            found[path] = broken
 
-    assert found == {}
+    assert barriers_of(operator_page, ADDRESSES) == {}
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1440])
 def test_nothing_is_wider_than_its_screen(operator_page, width):
-    operator_page.set_viewport_size({"width": width, "height": 900})
-    wide = []
-    for path in PAGES:
-        operator_page.goto(f"/admin/streams/{path}")
-        if operator_page.evaluate("document.documentElement.scrollWidth") > width:
-            wide.append(path)
-
-    assert wide == []
+    assert wider_than(operator_page, ADDRESSES, width) == []
 
 
 def field(page, label):
