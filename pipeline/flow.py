@@ -1,7 +1,7 @@
 """
 The whole journey of a datum, and what is counted on the way.
 
-    receive -> decode -> encode -> publish
+    receive -> decode -> normalise -> encode -> publish
 
 Stages know messages, never each other; only this file joins them. A frame that is wrong is counted
 and dropped here, so one bad message never ends a stream. Anything else that goes wrong is a bug and
@@ -11,21 +11,24 @@ propagates to `supervise`.
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable
-from typing import Protocol
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
 
-from pipeline.core.decode import VENUES
 from pipeline.core.encode import encode
 from pipeline.core.errors import DecodeError
-from pipeline.core.messages import Skipped
+from pipeline.core.messages import DATA_TYPES, Record, Reply, Skipped
+from pipeline.core.normalise import Normaliser, Outgoing, Want
 from pipeline.core.spec import SourceSpec
+from pipeline.core.venues import VENUES
 from streams.core.errors import BadSubject, TooLarge
 from streams.core.templates import STANDARD, compiled
 
 logger = logging.getLogger(__name__)
 
 SAY_AGAIN_NS = 10_000_000_000
+# More than this a link that works never leaves lying.
+REPLIES = 1_000
 
 
 class Publisher(Protocol):
@@ -42,6 +45,8 @@ class Stages:
 
     Attributes:
         ignored, undecodable: How many frames, by reason.
+        replies: What the venue said to us and not about the market; the link takes them.
+        wants: What the normaliser asked for; `supervise` takes them.
     """
 
     def __init__(self, spec: SourceSpec, publisher: Publisher, clock_ns: Callable[[], int]) -> None:
@@ -50,9 +55,20 @@ class Stages:
         self.ignored: Counter[str] = Counter()
         self.undecodable: Counter[str] = Counter()
         self.last_message_ns = 0
+        self.replies: deque[Reply] = deque(maxlen=REPLIES)
+        self.wants: deque[Want] = deque()
+        self.venue = VENUES[spec.venue](spec.options)
+        self.normaliser = Normaliser(
+            self.venue,
+            compiled(spec.templates) if spec.templates else STANDARD,
+            epoch=spec.epoch,
+            ask=self.wants.append,
+            can_call=bool(spec.rest_endpoint),
+            checksums=spec.checksums,
+            backfill=spec.backfill,
+            stale_s=spec.stale_s,
+        )
         self._source_id = spec.source_id
-        self._decode = VENUES[spec.venue]
-        self._templates = compiled(spec.templates) if spec.templates else STANDARD
         self._publisher = publisher
         self._clock_ns = clock_ns
         self._say_again_ns = 0
@@ -66,20 +82,35 @@ class Stages:
         """
         self.received += 1
         self.last_message_ns = received_ns
+        room = True
         try:
-            record = self._decode(frame)
-            if isinstance(record, Skipped):
-                self.ignored[record.value] += 1
-                return True
-            envelope = encode(record, received_ns, self._clock_ns(), self._templates)
-            room = self._publisher.submit(envelope.subject, envelope.payload, envelope.msg_id)
+            for heard in self.venue.decode(frame):
+                if type(heard) in DATA_TYPES:
+                    record = cast(Record, heard)
+                    room = self.publish(self.normaliser.take(record, received_ns)) and room
+                elif isinstance(heard, Skipped):
+                    self.ignored[heard.value] += 1
+                else:
+                    self.replies.append(cast(Reply, heard))
         except DecodeError as e:
             self._drop(e.reason, received_ns)
-            return True
         except (BadSubject, TooLarge) as e:
             self._drop(type(e).__name__, received_ns)
-            return True
-        self.published += 1
+        return room
+
+    def publish(self, messages: Iterable[Outgoing]) -> bool:
+        """
+        Hand messages to the broker, in order; return whether there is room for more.
+
+        Raises:
+            BadSubject, TooLarge: The broker cannot take one of them; it has no number yet.
+        """
+        room = True
+        for outgoing in messages:
+            envelope = encode(outgoing, self._clock_ns())
+            room = self._publisher.submit(envelope.subject, envelope.payload, envelope.msg_id)
+            outgoing.topic.local_seq += 1
+            self.published += 1
         return room
 
     def count_on_from(self, before: Stages) -> None:

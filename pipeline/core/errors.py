@@ -5,7 +5,9 @@ What can go wrong with a datum, by stage.
     * ReceiveError      the source; reconnect
         * LinkLost
         * AuthRefused   permanent
+        * Refused       permanent; the venue does not take a subscription of ours
     * DecodeError       permanent; one frame; count it, go on
+    * BadOption         permanent; a source cannot be as it is declared
     * BadRecording      permanent; a file of recorded traffic cannot be replayed
 """
 
@@ -32,6 +34,27 @@ class AuthRefused(ReceiveError):
     """The source refused our credentials."""
 
     permanent = True
+
+
+class Refused(ReceiveError):
+    """The source does not take what we ask for, such as a subscription."""
+
+    permanent = True
+
+
+class BadOption(PipelineError):
+    """
+    A source cannot be as it is declared.
+
+    Attributes:
+        field: The field of the source that is wrong.
+    """
+
+    permanent = True
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
 
 
 class DecodeError(PipelineError):

@@ -36,7 +36,13 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         began_ns: When its counters began at 0: when this worker first started it.
         since_ns: When it entered its state. Times are UTC nanoseconds since 1970; 0 means never.
-        received, published, ignored, undecodable: Frames.
+        received, ignored, undecodable: Frames.
+        published: Messages.
+        by_type: Data messages published, by type of data.
+        channels: Subscriptions that the venue took. links: Open ones.
+        repeated, gaps, resyncs, stale, disconnects, backfilled, bad_checksums: See
+            `pipeline.core.normalise.normaliser.Counts`.
+        problems: Undecodable frames by reason.
     """
 
     source_id: str
@@ -49,6 +55,17 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     ignored: int = 0
     undecodable: int = 0
     last_message_ns: int = 0
+    by_type: dict[str, int] = {}
+    problems: dict[str, int] = {}
+    channels: int = 0
+    links: int = 0
+    repeated: int = 0
+    gaps: int = 0
+    resyncs: int = 0
+    stale: int = 0
+    disconnects: int = 0
+    backfilled: int = 0
+    bad_checksums: int = 0
 
 
 class PublisherStatus(PublishCounters, frozen=True, kw_only=True):

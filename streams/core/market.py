@@ -9,10 +9,25 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from streams.core.errors import BadSubject
-from streams.core.proto.market_pb2 import Aggressor, OrderBook, Ticker, Trade
+from streams.core.proto.market_pb2 import (
+    Aggressor,
+    Funding,
+    Kline,
+    OrderBook,
+    Ticker,
+    Trade,
+    VolatilityIndex,
+)
 from streams.core.templates import STANDARD, Templates
 
-KINDS: dict[str, type[Message]] = {"trade": Trade, "ticker": Ticker, "orderbook": OrderBook}
+KINDS: dict[str, type[Message]] = {
+    "trade": Trade,
+    "ticker": Ticker,
+    "orderbook": OrderBook,
+    "kline": Kline,
+    "volatility_index": VolatilityIndex,
+    "funding": Funding,
+}
 
 
 # No price has more digits. A damaged message may claim a billion of zeros.

@@ -27,6 +27,7 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "ticker": "ticker",
         "kline": "kline",
         "volatility_index": "volatility-index",
+        "funding": "funding",
     }
 )
 SCHEMES: Mapping[str, Mapping[str, str]] = MappingProxyType(

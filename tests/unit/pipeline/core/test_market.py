@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.decode.binance import decode
 from pipeline.core.messages import OrderBook, Skipped, Ticker, Trade
 from pipeline.core.simulate.market import INSTRUMENTS, Market, decimal_text, streams
+from pipeline.core.venues.binance.decode import decode as heard
 from pipeline.simulate.exchange import _frame
+
+
+def decode(data):
+    (found,) = heard(data)
+    return found
+
 
 FIRST = 1_700_000_000_000_000
 

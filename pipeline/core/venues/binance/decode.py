@@ -18,10 +18,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pipeline.core.errors import DecodeError
-from pipeline.core.messages import Aggressor, OrderBook, Record, Skipped, Ticker, Trade
+from pipeline.core.messages import Aggressor, Hearing, OrderBook, Record, Skipped, Ticker, Trade
 from pipeline.core.scale import whole
-
-VENUE = "binance"
 
 NS_PER_MS = 1_000_000
 
@@ -81,7 +79,7 @@ _ticker = msgspec.json.Decoder(_TickerData)
 _depth = msgspec.json.Decoder(_DepthData)
 
 
-def decode(frame: bytes | memoryview) -> Record | Skipped:
+def decode(frame: bytes | memoryview) -> Hearing:
     """
     Return what the frame says.
 
@@ -93,14 +91,14 @@ def decode(frame: bytes | memoryview) -> Record | Skipped:
     if head.stream is not UNSET and head.data is not UNSET:
         read, data = _reader(head.stream), head.data
     elif head.result is not UNSET or head.error is not UNSET:
-        return Skipped.REPLY
+        return (Skipped.REPLY,)
     elif head.e is not UNSET:
         read = _BY_EVENT.get(head.e)
     elif head.u is not UNSET:
         read = _read_ticker
     else:
         raise DecodeError("shape", "neither a stream's frame, nor an event, nor a reply")
-    return read(data) if read is not None else Skipped.OTHER_KIND
+    return (read(data) if read is not None else Skipped.OTHER_KIND,)
 
 
 def _parsed(decoder: msgspec.json.Decoder[T], data: bytes | memoryview | msgspec.Raw) -> T:
@@ -135,12 +133,12 @@ def _read_trade(data: bytes | memoryview | msgspec.Raw) -> Trade:
     (price,), price_exponent = whole((found.p,))
     (quantity,), quantity_exponent = whole((found.q,))
     return Trade(
-        venue=VENUE,
         symbol=_checked(found.s),
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,
         quantity_exponent=quantity_exponent,
         trade_id=str(found.t),
+        seq=found.t,
         trade_ns=found.trade_ms * NS_PER_MS,
         price=price,
         quantity=quantity,
@@ -154,7 +152,6 @@ def _read_ticker(data: bytes | memoryview | msgspec.Raw) -> Ticker:
     (bid, ask), price_exponent = whole((found.b, found.a))
     (bid_quantity, ask_quantity), quantity_exponent = whole((found.bid_size, found.ask_size))
     return Ticker(
-        venue=VENUE,
         symbol=_checked(found.s),
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,
@@ -176,7 +173,6 @@ def _read_depth(data: bytes | memoryview | msgspec.Raw) -> OrderBook:
     quantities, quantity_exponent = whole([quantity for _, quantity in levels])
     bids = len(found.b)
     return OrderBook(
-        venue=VENUE,
         symbol=_checked(found.s),
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,

@@ -1,0 +1,8 @@
+"""The exchanges we know. One folder each; VENUES is the only list."""
+
+from __future__ import annotations
+
+from pipeline.core.venues.binance import BinanceSpot
+from pipeline.core.venues.venue import Venue
+
+VENUES: dict[str, type[Venue]] = {venue.name: venue for venue in (BinanceSpot,)}
