@@ -151,8 +151,15 @@ class Venue(Protocol):
     def channels_in(self, endpoint: str) -> list[Channel]:
         """Return what the URL itself subscribes to; [] where it names nothing."""
 
-    def link_url(self, endpoint: str) -> str:
-        """Return the address to connect to: the endpoint, and the venue's path if it has none."""
+    def link_url(self, endpoint: str, channel: Channel | None = None) -> str:
+        """
+        Return the address to connect to: the endpoint, and the venue's path if it has none.
+
+        Args:
+            channel: What is to be subscribed to there. Channels share a link only if their
+                addresses are the same: some venues serve books here and candles there. None for a
+                link to whose endpoint nothing is added.
+        """
 
     def opening(self) -> list[bytes]:
         """Return what to send first, before any subscription (heartbeats, for example)."""

@@ -35,7 +35,7 @@ class BinanceSpot:
     def channels_in(self, endpoint: str) -> list[Channel]:
         return []
 
-    def link_url(self, endpoint: str) -> str:
+    def link_url(self, endpoint: str, channel: Channel | None = None) -> str:
         return endpoint
 
     def opening(self) -> list[bytes]:
