@@ -35,7 +35,7 @@ def shown(payload: bytes, data_type: str | None = None) -> Shown:
     Return a payload in the form that says most.
 
     Args:
-        data_type: What its subject promises: trade, ticker or orderbook.
+        data_type: What its subject promises; a key of `streams.core.templates.TYPES`.
     """
     if not payload:
         return Shown(EMPTY, "")

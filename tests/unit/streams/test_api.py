@@ -278,7 +278,7 @@ def test_templates_are_edited_and_put_back(boss):
     assert [row["template"] for row in listed if row["dataType"] == "trade"] == [
         "market.{exchange}.{symbol}.{type}"
     ]
-    assert boss.get(f"{ROOT}/templates/funding").status_code == 404
+    assert boss.get(f"{ROOT}/templates/candle").status_code == 404
 
 
 def test_what_happened_is_listed_newest_first(boss):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from streams.core import headers, names, shown
 from streams.core.errors import BadDefinition
 from streams.core.proto.market_pb2 import OrderBook, Trade
+from streams.core.templates import TYPES
 
 TRADE = Trade(venue="binance", symbol="BTCUSDT", price=6173763, price_exponent=-2, quantity=5)
 
@@ -71,7 +72,7 @@ def test_text_that_ends_within_a_character_is_none():
     assert shown.shown("é".encode()[:1]).kind == "hex"
 
 
-@given(st.binary(max_size=300), st.sampled_from([None, "trade", "ticker", "orderbook", "kline"]))
+@given(st.binary(max_size=300), st.sampled_from([None, *TYPES]))
 def test_any_bytes_can_be_shown_and_written_as_json(payload, data_type):
     found = shown.shown(payload, data_type)
 

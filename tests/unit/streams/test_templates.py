@@ -123,6 +123,7 @@ def test_what_no_stream_would_store_is_named():
         "trade": "trade.*.*",
         "orderbook": "orderbook.*.*",
         "volatility_index": "volatility-index.*.*",
+        "funding": "funding.*.*",
     }
 
 
@@ -130,4 +131,4 @@ def test_plain_texts_make_the_same_templates_again():
     older = templates.scheme("push", {"trade": "t.{exchange}.{symbol}"})
 
     assert templates.compiled(older.texts).texts == older.texts
-    assert older.roots == {"t", "orderbook", "ticker", "kline", "volatility-index"}
+    assert older.roots == {"t", "orderbook", "ticker", "kline", "volatility-index", "funding"}
