@@ -31,6 +31,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     """
     Attributes:
         seq: The trade's number where the venue counts the trades of a symbol one by one, else 0.
+        first_seq: Where the venue makes one of several trades: the number of the first of them,
+            and `seq` is that of the last; else 0, and it is `seq` alone.
     """
 
     symbol: str
@@ -43,6 +45,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     price: int
     quantity: int
     aggressor: Aggressor
+    first_seq: int = 0
 
 
 class Ticker(msgspec.Struct, frozen=True, gc=False):

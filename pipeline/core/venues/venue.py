@@ -74,6 +74,7 @@ class Limits(msgspec.Struct, frozen=True):
         link_life_s: After so long the venue closes a link; 0 where it does not.
         connects_per_minute: From one address.
         weight_per_minute: REST calls, by their weight.
+        messages_per_hour: As messages_per_s, over longer; 0 where the venue has no such limit.
     """
 
     channels_per_link: int
@@ -82,6 +83,7 @@ class Limits(msgspec.Struct, frozen=True):
     connects_per_minute: int
     weight_per_minute: int
     link_life_s: float = 0.0
+    messages_per_hour: int = 0
 
 
 class Ping(msgspec.Struct, frozen=True):
@@ -184,8 +186,14 @@ class Venue(Protocol):
     def joins(self, snapshot: OrderBook, update: OrderBook) -> Step:
         """Return how the first update after a snapshot stands to it."""
 
-    def follows(self, last_seq: int, update: OrderBook) -> Step:
-        """Return how an update stands to a book whose last one was `last_seq`."""
+    def follows(self, last_seq: int, update: OrderBook, last_ns: int = 0) -> Step:
+        """
+        Return how an update stands to a book whose last one was `last_seq`.
+
+        Args:
+            last_ns: The `event_ns` of that last one; 0 where unknown. It tells a repeat from the
+                first numbers after a venue began to count anew.
+        """
 
     def checksum(self, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]]) -> int:
         """Return the venue's checksum of a book, best levels first, as they were written."""

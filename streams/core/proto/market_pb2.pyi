@@ -78,7 +78,7 @@ class Head(_message.Message):
     def __init__(self, venue: _Optional[str] = ..., symbol: _Optional[str] = ..., event_ns: _Optional[int] = ..., received_ns: _Optional[int] = ..., published_ns: _Optional[int] = ..., local_seq: _Optional[int] = ..., epoch: _Optional[int] = ..., flags: _Optional[int] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
 
 class Trade(_message.Message):
-    __slots__ = ("venue", "symbol", "event_ns", "received_ns", "published_ns", "price_exponent", "quantity_exponent", "trade_id", "trade_ns", "price", "quantity", "aggressor", "seq", "local_seq", "epoch", "flags", "control")
+    __slots__ = ("venue", "symbol", "event_ns", "received_ns", "published_ns", "price_exponent", "quantity_exponent", "trade_id", "trade_ns", "price", "quantity", "aggressor", "seq", "first_seq", "local_seq", "epoch", "flags", "control")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     EVENT_NS_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +92,7 @@ class Trade(_message.Message):
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     AGGRESSOR_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
     LOCAL_SEQ_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
@@ -109,11 +110,12 @@ class Trade(_message.Message):
     quantity: int
     aggressor: Aggressor
     seq: int
+    first_seq: int
     local_seq: int
     epoch: int
     flags: int
     control: Control
-    def __init__(self, venue: _Optional[str] = ..., symbol: _Optional[str] = ..., event_ns: _Optional[int] = ..., received_ns: _Optional[int] = ..., published_ns: _Optional[int] = ..., price_exponent: _Optional[int] = ..., quantity_exponent: _Optional[int] = ..., trade_id: _Optional[str] = ..., trade_ns: _Optional[int] = ..., price: _Optional[int] = ..., quantity: _Optional[int] = ..., aggressor: _Optional[_Union[Aggressor, str]] = ..., seq: _Optional[int] = ..., local_seq: _Optional[int] = ..., epoch: _Optional[int] = ..., flags: _Optional[int] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
+    def __init__(self, venue: _Optional[str] = ..., symbol: _Optional[str] = ..., event_ns: _Optional[int] = ..., received_ns: _Optional[int] = ..., published_ns: _Optional[int] = ..., price_exponent: _Optional[int] = ..., quantity_exponent: _Optional[int] = ..., trade_id: _Optional[str] = ..., trade_ns: _Optional[int] = ..., price: _Optional[int] = ..., quantity: _Optional[int] = ..., aggressor: _Optional[_Union[Aggressor, str]] = ..., seq: _Optional[int] = ..., first_seq: _Optional[int] = ..., local_seq: _Optional[int] = ..., epoch: _Optional[int] = ..., flags: _Optional[int] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
 
 class Ticker(_message.Message):
     __slots__ = ("venue", "symbol", "event_ns", "received_ns", "published_ns", "price_exponent", "quantity_exponent", "last_seq", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "last_price", "last_quantity", "mark_price", "index_price", "open_interest", "local_seq", "epoch", "flags", "control")

@@ -53,7 +53,7 @@ class BinanceSpot:
     def joins(self, snapshot: OrderBook, update: OrderBook) -> Step:
         return Step.NEXT
 
-    def follows(self, last_seq: int, update: OrderBook) -> Step:
+    def follows(self, last_seq: int, update: OrderBook, last_ns: int = 0) -> Step:
         return Step.NEXT
 
     def checksum(self, bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]]) -> int:
