@@ -1,8 +1,9 @@
 """
 Exact decimal text as whole numbers with one common exponent.
 
-Venues write all prices of a symbol with the same number of decimals. Then the point can simply be
-left out, a whole column at once; every other text takes the slow way to the same values.
+Some venues write all prices of a symbol with the same number of decimals. Then the point can simply
+be left out, a whole column at once. Others leave out the zeros at the end: they are put back first.
+Every other text takes the slow way to the same values.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _PLAIN = "0123456789.-,"
 _NUMBER = "0123456789.-+eE"
 # sint64 has 19 digits; who writes more zeros than this has no price in mind.
 _LONGEST = 64
+_TENS = [10**power for power in range(_LONGEST)]
 
 
 def whole(texts: Sequence[str]) -> tuple[list[int], int]:
@@ -30,16 +32,24 @@ def whole(texts: Sequence[str]) -> tuple[list[int], int]:
     """
     if not texts:
         return [], 0
-    fast = _same_decimals(texts)
-    return fast if fast is not None else _any_decimals(texts)
-
-
-def _same_decimals(texts: Sequence[str]) -> tuple[list[int], int] | None:
-    """Return None when these texts need the slow way. Every step is one call into C."""
     joined = ",".join(texts)
+    if _is_plain(joined, len(texts)):
+        fast = _same_decimals(texts, joined) or _padded(texts)
+        if fast is not None:
+            return fast
+    return _any_decimals(texts)
+
+
+def _is_plain(joined: str, count: int) -> bool:
+    """Return whether none of these texts is more than digits, points and signs, nor long."""
     # strip() looks from both ends inwards, so nothing is left only if all of it is plain.
-    if joined.strip(_PLAIN) or len(joined) > (_LONGEST + 1) * len(texts):
-        return None
+    if joined.strip(_PLAIN) or len(joined) > (_LONGEST + 1) * count:
+        return False
+    return ".-" not in joined  # Without its point, ".-5" would be a number.
+
+
+def _same_decimals(texts: Sequence[str], joined: str) -> tuple[list[int], int] | None:
+    """Return None when these texts need another way. Every step is one call into C."""
     first = texts[0]
     point = first.find(".")
     decimals = 0 if point < 0 else len(first) - point - 1
@@ -52,6 +62,19 @@ def _same_decimals(texts: Sequence[str]) -> tuple[list[int], int] | None:
     except (IndexError, ValueError):
         return None
     if len(numbers) != len(texts) or min(numbers) < MIN or max(numbers) > MAX:
+        return None
+    return numbers, -decimals
+
+
+def _padded(texts: Sequence[str]) -> tuple[list[int], int] | None:
+    """Return None when a text is no plain number, or the numbers do not fit with their zeros."""
+    parts = [text.partition(".") for text in texts]
+    decimals = max([len(digits) for _, _, digits in parts])
+    try:
+        numbers = [int(head + digits) * _TENS[decimals - len(digits)] for head, _, digits in parts]
+    except (ValueError, IndexError):
+        return None
+    if min(numbers) < MIN or max(numbers) > MAX:
         return None
     return numbers, -decimals
 
