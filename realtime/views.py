@@ -35,6 +35,8 @@ def page() -> dict[str, Any]:
             "reconnectingIn": _("Reconnecting in {seconds} s. No link since {since} UTC"),
             "offline": _("Offline since {since} UTC"),
             "signedOut": _("Signed out"),
+            # What a source says of an instrument's prices.
+            "trouble": {"stale": _("silent"), "disconnect": _("disconnected")},
             "ofAll": _("of {all}"),
             "notDeployed": _("not deployed"),
             "simulated": _("{count} simulated"),

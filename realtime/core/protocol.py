@@ -55,10 +55,16 @@ Command = Subscribe | Unsubscribe | Ping
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One ready-made text for the wire, shared by all who get it. Only messages have a topic."""
+    """
+    One ready-made text for the wire, shared by all who get it. Only messages have a topic.
+
+    Attributes:
+        is_control: It says what happened to the data of its topic and holds none itself.
+    """
 
     text: str
     topic: str = ""
+    is_control: bool = False
 
 
 class _Identified(msgspec.Struct):
@@ -148,7 +154,8 @@ def message(subject: str, payload: bytes, templates: Templates = STANDARD) -> Fr
     """
     if templates.parse(subject):
         try:
-            return _message(subject, _encode(market.readable(subject, payload, templates)).decode())
+            said = market.readable(subject, payload, templates)
+            return _message(subject, _encode(said).decode(), is_control="control" in said)
         except (BadSubject, market.Undecodable, ValueError):
             pass  # Others may publish JSON there as well.
     return _message(subject, _json(subject, payload))
@@ -180,8 +187,9 @@ def _json(subject: str, payload: bytes) -> str:
     return text
 
 
-def _message(topic: str, data: str) -> Frame:
-    return Frame(f'{{"type":"message","topic":{_encode(topic).decode()},"data":{data}}}', topic)
+def _message(topic: str, data: str, *, is_control: bool = False) -> Frame:
+    text = f'{{"type":"message","topic":{_encode(topic).decode()},"data":{data}}}'
+    return Frame(text, topic, is_control)
 
 
 def _frame(words: dict[str, Any]) -> Frame:

@@ -28,8 +28,11 @@
  * @property {string} last
  * @property {number} digits       decimals that this instrument's prices were seen to need
  * @property {-1 | 0 | 1} lastWent where it went when it last changed
+ * @property {boolean} quotes      whether it was quoted
  * @property {number} trades       how many were seen
  * @property {number} atMs         when the newest quote or trade reached the system
+ * @property {"" | "stale" | "disconnect"} trouble  what the source said since of its quotes, or of
+ *   its trades where it has no quotes
  * @property {Map<number, Candles>} candles  by their length in s
  */
 
@@ -48,6 +51,11 @@ function number(value) {
 /** @param {any} value  a list, or how long it is */
 function count(value) {
   return Array.isArray(value) ? value.length : number(value);
+}
+
+/** Whether a side of the book has no offer at all. @param {any} price @param {any} quantity */
+function isEmpty(price, quantity) {
+  return number(price) === 0 && number(quantity) === 0;
 }
 
 /** @param {string} token */
@@ -114,11 +122,19 @@ export class Board {
     if (typeof data !== "object" || data === null) return;
     // Operators edit how subjects are built; the data say the same in each.
     const [, exchange, symbol] = topic.split(".");
-    const row = this.#instrument(data.venue || unescaped(exchange), data.symbol || unescaped(symbol));
+    const place = [data.venue || unescaped(exchange), data.symbol || unescaped(symbol)];
+    if (data.control) {
+      this.#applyControl(this.instruments.get(place.join("/")), data.control.kind, kind);
+      return;
+    }
+    // It happened earlier than what is shown; it was asked for after an interruption.
+    if (data.flags?.includes("backfill")) return;
+    const row = this.#instrument(place[0], place[1]);
     const atMs = number(data.receivedMs) || nowMs;
     if (kind === "ticker") {
-      this.#put(row, "bid", data.bid);
-      this.#put(row, "ask", data.ask);
+      this.#put(row, "bid", isEmpty(data.bid, data.bidQuantity) ? "" : data.bid);
+      this.#put(row, "ask", isEmpty(data.ask, data.askQuantity) ? "" : data.ask);
+      row.quotes = true;
     } else if (kind === "trade") {
       const price = number(data.price);
       const went = Math.sign(price - number(row.last));
@@ -132,6 +148,21 @@ export class Board {
       return;
     }
     row.atMs = Math.max(row.atMs || 0, atMs);
+    if (kind === "ticker" || !row.quotes) row.trouble = "";
+    this.changed.instruments.add(row.key);
+  }
+
+  /**
+   * Note what a source says about an instrument instead of data: there is no price in it.
+   *
+   * @param {Instrument | undefined} row
+   * @param {string} what
+   * @param {string} kind
+   */
+  #applyControl(row, what, kind) {
+    if (!row || (row.quotes && kind !== "ticker")) return;
+    if (what !== "stale" && what !== "disconnect") return;
+    row.trouble = what;
     this.changed.instruments.add(row.key);
   }
 
@@ -187,7 +218,8 @@ export class Board {
     if (!row) {
       row = {
         ...{ key, exchange, symbol, bid: "", ask: "", last: "", digits: 0, atMs: NaN },
-        ...{ lastWent: /** @type {const} */ (0), trades: 0 },
+        ...{ lastWent: /** @type {const} */ (0), quotes: false, trades: 0 },
+        trouble: /** @type {const} */ (""),
         candles: new Map(CANDLE_SECONDS.map((seconds) => [seconds, new Candles(seconds)])),
       };
       this.instruments.set(key, row);

@@ -24,7 +24,7 @@ const client = new Client(new URL(page.socketPath, location.href.replace(/^http/
 /** @param {{atMs: number}} row */
 const ageMs = (row) => client.serverNow() - row.atMs;
 const isOldAccount = (/** @type {any} */ row) => !(ageMs(row) <= ACCOUNT_STALE_MS);
-const isOldPrice = (/** @type {any} */ row) => !(ageMs(row) <= PRICE_STALE_MS);
+const isOldPrice = (/** @type {any} */ row) => row.trouble !== "" || !(ageMs(row) <= PRICE_STALE_MS);
 const tone = (/** @type {number} */ sign) => (sign > 0 ? "up" : sign < 0 ? "down" : "");
 
 /**
@@ -100,7 +100,11 @@ const prices = new LiveTable(at("prices"), board.instruments, {
     moves: true,
   },
   last: price("last"),
-  age: { cell: (row) => ({ text: write.age(ageMs(row)) }), sort: (row) => ageMs(row), moves: true },
+  age: {
+    cell: (row) => ({ text: write.age(ageMs(row)), note: row.trouble ? say.trouble[row.trouble] : "" }),
+    sort: (row) => ageMs(row),
+    moves: true,
+  },
 }, isOldPrice);
 
 // One chart, of one instrument.

@@ -57,6 +57,34 @@ def test_frames_without_a_topic_are_all_kept():
     assert (len(latest), latest.characters) == (0, 0)
 
 
+def control(topic, kind):
+    return Frame(f'{{"data":"{kind}"}}', topic, is_control=True)
+
+
+def test_a_control_message_stands_beside_the_newest_data_until_newer_ones_come():
+    latest, topic = Latest(), "market.okx.X.ticker"
+
+    put(latest, topic, 1)
+    first = latest.put(control(topic, "gap"))
+    second = latest.put(control(topic, "stale"))
+    beside = [json.loads(f.text)["data"] for f in latest]
+    third = put(latest, topic, 2)
+
+    assert (first, second, third) == (False, True, True)
+    assert beside == [1, "stale"]
+    assert said(latest) == [(topic, 2)]
+
+
+def test_a_topic_is_forgotten_with_what_was_said_about_it():
+    latest = Latest()
+    put(latest, "market.okx.X.ticker", 1)
+    latest.put(control("market.okx.X.ticker", "stale"))
+
+    latest.discard("market.okx.X.ticker")
+
+    assert (len(latest), latest.characters) == (0, 0)
+
+
 def applied(messages):
     """What a client knows of one account after these messages."""
     state: dict[str, int] = {}

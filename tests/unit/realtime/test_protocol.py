@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from realtime.core import protocol
 from realtime.core.errors import Refused, Undecodable
 from realtime.core.protocol import Ping, Subscribe, Unsubscribe
-from streams.core.proto.market_pb2 import Ticker
+from streams.core.proto.market_pb2 import FLAG_CONTROL, Control, Ticker
 from streams.core.templates import scheme
 
 
@@ -69,6 +69,23 @@ def test_a_ticker_becomes_json():
     assert said["type"] == "message"
     assert (said["data"]["bid"], said["data"]["ask"]) == ("61737.63", "61737.64")
     assert said["data"]["receivedMs"] == 1_763_116_200_123
+
+
+def test_a_control_message_becomes_json_that_is_marked():
+    gone = Ticker(
+        symbol="X",
+        flags=FLAG_CONTROL,
+        control=Control(kind=Control.KIND_DISCONNECT, reason="closed"),
+    ).SerializeToString()
+
+    frame = protocol.message("market.okx.X.ticker", gone)
+
+    data = json.loads(frame.text)["data"]
+    assert frame.is_control
+    assert (data["control"]["kind"], data["control"]["reason"]) == ("disconnect", "closed")
+    assert "bid" not in data
+    assert not protocol.message("market.okx.X.ticker", Ticker().SerializeToString()).is_control
+    assert not protocol.message("market.okx.X.ticker", b'{"control": 1}').is_control
 
 
 def test_json_passes_through_as_it_is_even_under_market():

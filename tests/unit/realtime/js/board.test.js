@@ -67,6 +67,60 @@ test("data name their instrument where the topic has another form", () => {
   assert.deepEqual([row.exchange, row.symbol, row.last], ["binance", "BTCUSDT", "1"]);
 });
 
+test("what a source says about its data is no price", () => {
+  const board = new Board();
+  const topic = "market.okx.BTC-USDT";
+  const control = (kind) => ({ flags: ["control"], control: { kind } });
+  const row = () => board.instruments.get("okx/BTC-USDT");
+
+  board.applyMarket(`${topic}.ticker`, control("stale"), 0);
+  assert.equal(row(), undefined);
+
+  board.applyMarket(`${topic}.ticker`, { bid: "1.1", ask: "1.2", receivedMs: 5_000 }, 0);
+  board.applyMarket(`${topic}.trade`, control("stale"), 6_000);
+  assert.equal(row().trouble, "");
+
+  for (const kind of ["gap", "disconnect"]) board.applyMarket(`${topic}.ticker`, control(kind), 7_000);
+  assert.deepEqual([row().bid, row().last, row().atMs, row().trouble], ["1.1", "", 5_000, "disconnect"]);
+
+  board.applyMarket(`${topic}.trade`, { price: "1.15", receivedMs: 8_000 }, 0);
+  assert.equal(row().trouble, "disconnect");
+  board.applyMarket(`${topic}.ticker`, { bid: "1.1", ask: "1.2", receivedMs: 9_000 }, 0);
+  assert.equal(row().trouble, "");
+});
+
+test("the trouble of an instrument without quotes is that of its trades", () => {
+  const board = new Board();
+  board.applyMarket("market.a.B.trade", { price: "1" }, 1);
+
+  board.applyMarket("market.a.B.trade", { control: { kind: "stale" } }, 2);
+
+  const [row] = board.instruments.values();
+  assert.deepEqual([row.last, row.trouble], ["1", "stale"]);
+  board.applyMarket("market.a.B.trade", { price: "2" }, 3);
+  assert.equal(row.trouble, "");
+});
+
+test("a trade that was asked for afterwards moves no price and no candle", () => {
+  const board = new Board();
+  board.applyMarket("market.a.B.trade", { price: "2", flags: [], receivedMs: 9_000 }, 0);
+
+  board.applyMarket("market.a.B.trade", { price: "1", flags: ["backfill"], receivedMs: 9_500 }, 0);
+
+  const [row] = board.instruments.values();
+  assert.deepEqual([row.last, row.atMs, row.trades], ["2", 9_000, 1]);
+  assert.deepEqual(row.candles.get(1).list.map((candle) => candle.low), [2]);
+});
+
+test("a side without any offer has no price", () => {
+  const board = new Board();
+
+  board.applyMarket("market.a.B.ticker", { bid: "0.00", bidQuantity: "0.0", ask: "-1.5", askQuantity: "2" }, 1);
+  board.applyMarket("market.a.C.ticker", { bid: "0", bidQuantity: "3", ask: "1" }, 1);
+
+  assert.deepEqual([...board.instruments.values()].map((row) => [row.bid, row.ask]), [["", "-1.5"], ["0", "1"]]);
+});
+
 test("quotes and trades make a row and its candles", () => {
   const board = new Board();
   const trade = (price, receivedMs) =>
