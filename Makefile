@@ -71,6 +71,7 @@ lock: ## Lock the dependencies, export what pip installs (needs uv); ARGS=--upgr
 	uv export --no-dev --no-emit-project -o requirements.txt >/dev/null
 	uv export --group dev --no-emit-project -o requirements-dev.txt >/dev/null
 	uv export --only-group node --no-emit-project -o requirements-node.txt >/dev/null
+	uv export --only-group bench --no-emit-project -o requirements-bench.txt >/dev/null
 
 .PHONY: tools
 tools:
@@ -78,6 +79,6 @@ tools:
 
 .PHONY: clean
 clean: ## Remove what tools and the set-up made; data in ./var stays
-	rm -rf .venv .venv-node node_modules realtime/static/realtime/vendor
+	rm -rf .venv .venv-node .venv-bench node_modules realtime/static/realtime/vendor
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
