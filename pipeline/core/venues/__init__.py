@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.core.venues.binance import BinanceSpot
+from pipeline.core.venues.binance import BinanceCoinM, BinanceSpot, BinanceUsdM
 from pipeline.core.venues.venue import Venue
 
-VENUES: dict[str, type[Venue]] = {venue.name: venue for venue in (BinanceSpot,)}
+VENUES: dict[str, type[Venue]] = {
+    venue.name: venue
+    for venue in (
+        BinanceSpot,
+        BinanceUsdM,
+        BinanceCoinM,
+    )
+}

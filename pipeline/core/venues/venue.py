@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
+from pipeline.core.errors import BadOption
 from pipeline.core.messages import Hearing, OrderBook, Trade
 
 
@@ -107,6 +108,24 @@ class Recovery(enum.Enum):
     CALL = "call"  # REST
     RESUBSCRIBE = "resubscribe"  # the channel begins with one
     NONE = "none"  # nobody gives one
+
+
+def chosen(options: Mapping[str, tuple[str, ...]], given: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return each option's choice: the given one, else the first there is.
+
+    Args:
+        options: As `Venue.options`.
+
+    Raises:
+        BadOption: Its `field` names the option that does not exist, or not with this value.
+    """
+    for name, value in given.items():
+        if name not in options:
+            raise BadOption(name, "the venue has no such option")
+        if value not in options[name]:
+            raise BadOption(name, f"is one of {', '.join(options[name])}")
+    return {name: given.get(name, choices[0]) for name, choices in options.items()}
 
 
 class Venue(Protocol):

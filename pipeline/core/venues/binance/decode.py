@@ -1,10 +1,12 @@
 """
-Binance spot: trade, best bid and offer, order-book differences.
+Binance's frames -> records and replies.
 
 A frame of a combined stream is `{"stream": "btcusdt@trade", "data": {...}}`; on `/ws/<stream>`
-the data come alone. Times are milliseconds. The best bid and offer carry no time at all.
+the data come alone. Times are milliseconds. The best bid and offer of spot carry no time at all.
 
-Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+Sources: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams,
+developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams and
+developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams
 """
 
 from __future__ import annotations
@@ -12,32 +14,62 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pipeline.core.errors import DecodeError
-from pipeline.core.messages import Aggressor, Hearing, OrderBook, Record, Skipped, Ticker, Trade
+from pipeline.core.messages import (
+    Accepted,
+    Aggressor,
+    Farewell,
+    Funding,
+    Heard,
+    Hearing,
+    Kline,
+    OrderBook,
+    Rejected,
+    Skipped,
+    Ticker,
+    Trade,
+)
 from pipeline.core.scale import whole
+from pipeline.core.venues.binance.channels import SPOT_INTERVALS
+from pipeline.core.venues.reading import (
+    NS_PER_MS,
+    Data,
+    Milliseconds,
+    Sequence,
+    Symbol,
+    checked_symbol,
+    digest,
+    parsed,
+    shortened,
+)
 
-NS_PER_MS = 1_000_000
-
-Milliseconds = Annotated[int, Meta(ge=0, le=(2**63 - 1) // NS_PER_MS)]
-Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Symbol = Annotated[str, Meta(min_length=1, max_length=64)]
 Level: TypeAlias = tuple[str, str]
 
-_DEPTH = re.compile(r"depth(?:@\d{1,6}ms)?")
-
-T = TypeVar("T")
+D = TypeVar("D")
 
 
-class _TradeData(msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T"}):
+class _TradeData(msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T", "source": "X"}):
     e: Literal["trade"]
     event_ms: Milliseconds
     s: Symbol
     t: Sequence
+    p: str
+    q: str
+    trade_ms: Milliseconds
+    m: bool
+    source: str = ""  # futures only; MARKET, or what nobody traded in the market
+
+
+class _AggregateTradeData(msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T"}):
+    e: Literal["aggTrade"]
+    event_ms: Milliseconds
+    s: Symbol
+    a: Sequence
     p: str
     q: str
     trade_ms: Milliseconds
@@ -64,6 +96,54 @@ class _DepthData(msgspec.Struct, rename={"event_ms": "E", "first": "U"}):
     a: list[Level]
 
 
+class _FuturesDepthData(_DepthData, rename={"event_ms": "E", "first": "U"}):
+    pu: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+
+
+class _Candle(
+    msgspec.Struct,
+    rename={"close_ms": "T", "last_trade": "L", "taker_volume": "V"},
+):
+    t: Milliseconds
+    close_ms: Milliseconds
+    i: str
+    last_trade: int
+    o: str
+    h: str
+    l: str  # noqa: E741  # the venue's word
+    c: str
+    v: str
+    n: Sequence
+    x: bool
+    q: str
+    taker_volume: str
+
+
+class _KlineData(msgspec.Struct, rename={"event_ms": "E"}):
+    e: Literal["kline"]
+    event_ms: Milliseconds
+    s: Symbol
+    k: _Candle
+
+
+class _MarkPriceData(msgspec.Struct, rename={"event_ms": "E", "next_ms": "T"}):
+    e: Literal["markPriceUpdate"]
+    event_ms: Milliseconds
+    s: Symbol
+    p: str
+    r: str
+    i: str = ""
+    next_ms: Milliseconds = 0
+
+
+class _Shutdown(msgspec.Struct):
+    e: Literal["serverShutdown"]
+
+
+class _Framed(msgspec.Struct, Generic[D]):
+    data: D
+
+
 class _Head(msgspec.Struct):
     stream: str | UnsetType = UNSET
     data: msgspec.Raw | UnsetType = UNSET
@@ -71,74 +151,158 @@ class _Head(msgspec.Struct):
     u: int | UnsetType = UNSET
     result: msgspec.Raw | UnsetType = UNSET
     error: msgspec.Raw | UnsetType = UNSET
+    code: int | UnsetType = UNSET
+    id: int | str | None = None
+
+
+class _Error(msgspec.Struct):
+    code: int | str = ""
+    msg: str = ""
 
 
 _head = msgspec.json.Decoder(_Head)
-_trade = msgspec.json.Decoder(_TradeData)
-_ticker = msgspec.json.Decoder(_TickerData)
-_depth = msgspec.json.Decoder(_DepthData)
+_error = msgspec.json.Decoder(_Error)
 
 
-def decode(frame: bytes | memoryview) -> Hearing:
+class _Reader(Generic[D]):
+    """Reads one kind of data, in its frame or alone."""
+
+    __slots__ = ("_bare", "_framed", "_record")
+
+    def __init__(self, shape: type[D], record: Callable[[D], Heard]) -> None:
+        self._bare: msgspec.json.Decoder[D] = msgspec.json.Decoder(shape)
+        self._framed: msgspec.json.Decoder[_Framed[D]] = msgspec.json.Decoder(
+            _Framed[shape]  # type: ignore[valid-type]
+        )
+        self._record = record
+
+    def alone(self, data: Data) -> Heard:
+        return self._record(parsed(self._bare, data))
+
+    def framed(self, frame: Data) -> Heard:
+        return self._record(parsed(self._framed, frame).data)
+
+
+class Decoder:
     """
-    Return what the frame says.
+    What one source's frames say.
 
-    Raises:
-        DecodeError: Not JSON, not of the documented shape, or a number we cannot hold.
+    Attributes:
+        aggregated: Symbols whose trades come summed up, each order's fills at one price as one.
     """
-    head = _parsed(_head, frame)
-    data: bytes | memoryview | msgspec.Raw = frame
-    if head.stream is not UNSET and head.data is not UNSET:
-        read, data = _reader(head.stream), head.data
-    elif head.result is not UNSET or head.error is not UNSET:
-        return (Skipped.REPLY,)
-    elif head.e is not UNSET:
-        read = _BY_EVENT.get(head.e)
-    elif head.u is not UNSET:
-        read = _read_ticker
-    else:
-        raise DecodeError("shape", "neither a stream's frame, nor an event, nor a reply")
-    return (read(data) if read is not None else Skipped.OTHER_KIND,)
+
+    def __init__(self, *, futures: bool, in_contracts: bool = False) -> None:
+        """
+        Args:
+            in_contracts: Whether quantities count contracts, as those of COIN-M do.
+        """
+        self.aggregated: set[str] = set()
+        self._in_contracts = in_contracts
+        depth = _FuturesDepthData if futures else _DepthData
+        self._by_event: dict[str, _Reader[Any]] = {
+            "trade": _Reader(_TradeData, _trade),
+            "aggTrade": _Reader(_AggregateTradeData, self._aggregate_trade),
+            "bookTicker": _Reader(_TickerData, _ticker),
+            "depthUpdate": _Reader(depth, _depth),
+            "kline": _Reader(_KlineData, self._kline),
+            "serverShutdown": _Reader(_Shutdown, _farewell),
+        }
+        if futures:
+            self._by_event["markPriceUpdate"] = _Reader(_MarkPriceData, _funding)
+        # Streams are named by the peer: what is remembered of them has an end.
+        self._reader = lru_cache(maxsize=STREAMS)(self._find_reader)
+
+    def decode(self, frame: bytes | memoryview) -> Hearing:
+        """
+        Return what the frame says.
+
+        Raises:
+            DecodeError: Not JSON, not of the documented shape, or a number we cannot hold.
+        """
+        # The stream's name stands first and says how to read the rest, all at once.
+        start = bytes(frame[:PEEK])
+        if start.startswith(_FRAMED):
+            reader = self._reader(start[len(_FRAMED) : start.find(b'"', len(_FRAMED))])
+            if reader is not None:
+                return (reader.framed(frame),)
+        return (self._slowly(frame),)
+
+    def _slowly(self, frame: bytes | memoryview) -> Heard:
+        head = parsed(_head, frame)
+        if head.stream is not UNSET and head.data is not UNSET:
+            reader = self._reader(head.stream.encode(errors="replace"))
+            return Skipped.OTHER_KIND if reader is None else reader.alone(head.data)
+        if head.result is not UNSET or head.error is not UNSET or head.code is not UNSET:
+            return _reply(head, frame)
+        # The best bid and offer of spot are of no named kind.
+        event = "bookTicker" if head.e is UNSET and head.u is not UNSET else head.e
+        if event is UNSET:
+            raise DecodeError("shape", "neither a stream's frame, nor an event, nor a reply")
+        reader = self._by_event.get(event)
+        return Skipped.OTHER_KIND if reader is None else reader.alone(frame)
+
+    def _find_reader(self, stream: bytes) -> _Reader[Any] | None:
+        """Return who reads the frames of a stream such as `btcusdt@depth@100ms`, if anybody."""
+        if stream in _WHOLE_VENUE:
+            return self._by_event[_WHOLE_VENUE[stream]]
+        symbol, _, what = stream.partition(b"@")
+        found = _WHAT.fullmatch(what)
+        event = _EVENTS.get(found[1]) if symbol and found else None
+        return self._by_event.get(event) if event else None
+
+    def _aggregate_trade(self, found: _AggregateTradeData) -> Trade:
+        self.aggregated.add(found.s)
+        return _traded(found, found.a)
+
+    def _kline(self, found: _KlineData) -> Kline:
+        candle = found.k
+        if candle.i not in SPOT_INTERVALS:
+            raise DecodeError("shape", "a candle of an unknown interval")
+        prices, price_exponent = whole((candle.o, candle.h, candle.l, candle.c))
+        (volume, taken), quantity_exponent = whole((candle.v, candle.taker_volume))
+        (quote,), quote_exponent = whole((candle.q,))
+        opened, high, low, close = prices
+        return Kline(
+            symbol=checked_symbol(found.s),
+            interval=candle.i,
+            event_ns=found.event_ms * NS_PER_MS,
+            price_exponent=price_exponent,
+            quantity_exponent=quantity_exponent,
+            open_ns=candle.t * NS_PER_MS,
+            close_ns=candle.close_ms * NS_PER_MS,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            closed=candle.x,
+            # COIN-M's volume is in contracts, and what it tells beside is in no quote currency.
+            quote_volume=None if self._in_contracts else quote,
+            quote_exponent=0 if self._in_contracts else quote_exponent,
+            taker_volume=taken,
+            trades=candle.n,
+            # Whoever sends it, and in whatever frame: the last trade in it says all of a candle.
+            digest=digest(f"{candle.last_trade} {candle.n} {candle.x}".encode()),
+        )
 
 
-def _parsed(decoder: msgspec.json.Decoder[T], data: bytes | memoryview | msgspec.Raw) -> T:
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError as e:
-        raise DecodeError("shape", str(e)) from None
-    except msgspec.DecodeError as e:
-        raise DecodeError("json", str(e)) from None
-    except UnicodeDecodeError:
-        raise DecodeError("text", "not UTF-8") from None
-    except RecursionError:
-        raise DecodeError("nesting", "nested too deep") from None
+def _trade(found: _TradeData) -> Trade | Skipped:
+    if found.source and found.source != "MARKET":
+        # Of the insurance fund, say: at prices that no market had.
+        return Skipped.OTHER_KIND
+    return _traded(found, found.t, counted=not found.source)
 
 
-_Reader: TypeAlias = Callable[[bytes | memoryview | msgspec.Raw], Record]
-
-
-@lru_cache(maxsize=8_192)
-def _reader(stream: str) -> _Reader | None:
-    """Return who reads the frames of a stream such as `btcusdt@depth@100ms`, if anybody does."""
-    if stream == "!bookTicker":
-        return _read_ticker
-    channel = stream.partition("@")[2]
-    if _DEPTH.fullmatch(channel):
-        return _read_depth
-    return _BY_CHANNEL.get(channel)
-
-
-def _read_trade(data: bytes | memoryview | msgspec.Raw) -> Trade:
-    found = _parsed(_trade, data)
+def _traded(found: _TradeData | _AggregateTradeData, number: int, *, counted: bool = True) -> Trade:
     (price,), price_exponent = whole((found.p,))
     (quantity,), quantity_exponent = whole((found.q,))
     return Trade(
-        symbol=_checked(found.s),
+        symbol=checked_symbol(found.s),
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,
         quantity_exponent=quantity_exponent,
-        trade_id=str(found.t),
-        seq=found.t,
+        trade_id=str(number),
+        seq=number if counted else 0,
         trade_ns=found.trade_ms * NS_PER_MS,
         price=price,
         quantity=quantity,
@@ -147,12 +311,11 @@ def _read_trade(data: bytes | memoryview | msgspec.Raw) -> Trade:
     )
 
 
-def _read_ticker(data: bytes | memoryview | msgspec.Raw) -> Ticker:
-    found = _parsed(_ticker, data)
+def _ticker(found: _TickerData) -> Ticker:
     (bid, ask), price_exponent = whole((found.b, found.a))
     (bid_quantity, ask_quantity), quantity_exponent = whole((found.bid_size, found.ask_size))
     return Ticker(
-        symbol=_checked(found.s),
+        symbol=checked_symbol(found.s),
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,
         quantity_exponent=quantity_exponent,
@@ -164,8 +327,7 @@ def _read_ticker(data: bytes | memoryview | msgspec.Raw) -> Ticker:
     )
 
 
-def _read_depth(data: bytes | memoryview | msgspec.Raw) -> OrderBook:
-    found = _parsed(_depth, data)
+def _depth(found: _DepthData) -> OrderBook:
     if found.first > found.u:
         raise DecodeError("shape", "an update that ends before it begins")
     levels = found.b + found.a
@@ -173,7 +335,7 @@ def _read_depth(data: bytes | memoryview | msgspec.Raw) -> OrderBook:
     quantities, quantity_exponent = whole([quantity for _, quantity in levels])
     bids = len(found.b)
     return OrderBook(
-        symbol=_checked(found.s),
+        symbol=checked_symbol(found.s),
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,
         quantity_exponent=quantity_exponent,
@@ -183,19 +345,55 @@ def _read_depth(data: bytes | memoryview | msgspec.Raw) -> OrderBook:
         bid_quantities=quantities[:bids],
         ask_prices=prices[bids:],
         ask_quantities=quantities[bids:],
+        prev_seq=found.pu if isinstance(found, _FuturesDepthData) else -1,
     )
 
 
-def _checked(symbol: str) -> str:
-    # It becomes part of a subject and of a header; there are symbols outside ASCII.
-    if not symbol.isprintable():
-        raise DecodeError("shape", "a symbol with a control character")
-    return symbol
+def _funding(found: _MarkPriceData) -> Funding | Skipped:
+    if not found.r:
+        # A contract that is delivered on a day pays none.
+        return Skipped.OTHER_KIND
+    (rate,), rate_exponent = whole((found.r,))
+    prices, price_exponent = whole((found.p, found.i) if found.i else (found.p,))
+    return Funding(
+        symbol=checked_symbol(found.s),
+        event_ns=found.event_ms * NS_PER_MS,
+        price_exponent=price_exponent,
+        rate=rate,
+        rate_exponent=rate_exponent,
+        next_ns=found.next_ms * NS_PER_MS,
+        mark_price=prices[0],
+        index_price=prices[1] if found.i else None,
+        digest=digest(f"{found.p} {found.i} {found.r} {found.next_ms}".encode()),
+    )
 
 
-_BY_CHANNEL: dict[str, _Reader] = {"trade": _read_trade, "bookTicker": _read_ticker}
-_BY_EVENT: dict[str, _Reader] = {
-    "trade": _read_trade,
-    "depthUpdate": _read_depth,
-    "bookTicker": _read_ticker,
+def _farewell(_: _Shutdown) -> Farewell:
+    return Farewell("the server shuts down")
+
+
+def _reply(head: _Head, frame: Data) -> Heard:
+    number = head.id if isinstance(head.id, int) else 0
+    if head.error is UNSET and head.code is UNSET:
+        # A list is what LIST_SUBSCRIPTIONS answers; null is what the others do.
+        done = head.result is not UNSET and bytes(head.result) == b"null"
+        return Accepted(number) if number and done else Skipped.REPLY
+    error = parsed(_error, frame if head.error is UNSET else head.error)
+    return Rejected(number, str(error.code), shortened(error.msg))
+
+
+_FRAMED = b'{"stream":"'
+# Enough for the longest name of a stream; a longer one is read slowly.
+PEEK = 128
+STREAMS = 16_384
+
+_WHOLE_VENUE = {b"!bookTicker": "bookTicker", b"!serverShutdown": "serverShutdown"}
+_WHAT = re.compile(rb"([A-Za-z]+)(?:@\d{1,6}m?s|_\d{1,2}[smhdwM])?")
+_EVENTS = {
+    b"trade": "trade",
+    b"aggTrade": "aggTrade",
+    b"bookTicker": "bookTicker",
+    b"depth": "depthUpdate",
+    b"kline": "kline",
+    b"markPrice": "markPriceUpdate",
 }
