@@ -47,6 +47,7 @@ class Stages:
         ignored, undecodable: How many frames, by reason.
         replies: What the venue said to us and not about the market; the link takes them.
         wants: What the normaliser asked for; `supervise` takes them.
+        on_want: Called when there is a new one; must return at once.
     """
 
     def __init__(self, spec: SourceSpec, publisher: Publisher, clock_ns: Callable[[], int]) -> None:
@@ -57,12 +58,13 @@ class Stages:
         self.last_message_ns = 0
         self.replies: deque[Reply] = deque(maxlen=REPLIES)
         self.wants: deque[Want] = deque()
+        self.on_want: Callable[[], None] = _nobody
         self.venue = VENUES[spec.venue](spec.options)
         self.normaliser = Normaliser(
             self.venue,
             compiled(spec.templates) if spec.templates else STANDARD,
             epoch=spec.epoch,
-            ask=self.wants.append,
+            ask=self._ask,
             can_call=bool(spec.rest_endpoint),
             checksums=spec.checksums,
             backfill=spec.backfill,
@@ -113,6 +115,17 @@ class Stages:
             self.published += 1
         return room
 
+    def tell(self, messages: Iterable[Outgoing], now_ns: int) -> None:
+        """Publish what no frame brought; what the broker cannot take is counted."""
+        try:
+            self.publish(messages)
+        except (BadSubject, TooLarge) as e:
+            self._drop(type(e).__name__, now_ns)
+
+    def drop(self, error: DecodeError, now_ns: int) -> None:
+        """Count an answer to a call of ours that is not what the venue promised."""
+        self._drop(error.reason, now_ns)
+
     def count_on_from(self, before: Stages) -> None:
         """Take over the counters of the same source with other settings."""
         self.received = before.received
@@ -123,6 +136,10 @@ class Stages:
 
     async def room(self) -> None:
         await self._publisher.room()
+
+    def _ask(self, want: Want) -> None:
+        self.wants.append(want)
+        self.on_want()
 
     def _drop(self, reason: str, now_ns: int) -> None:
         self.undecodable[reason] += 1
@@ -135,3 +152,6 @@ class Stages:
                 reason,
                 self.undecodable.total(),
             )
+
+
+def _nobody() -> None: ...
