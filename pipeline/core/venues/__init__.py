@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.core.venues.binance import BinanceCoinM, BinanceSpot, BinanceUsdM
+from pipeline.core.venues.deribit import Deribit
 from pipeline.core.venues.venue import Venue
 
 VENUES: dict[str, type[Venue]] = {
@@ -11,5 +12,6 @@ VENUES: dict[str, type[Venue]] = {
         BinanceSpot,
         BinanceUsdM,
         BinanceCoinM,
+        Deribit,
     )
 }

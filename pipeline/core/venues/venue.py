@@ -38,7 +38,7 @@ class Instrument(msgspec.Struct, frozen=True):
     A line of the venue's symbol table.
 
     Attributes:
-        kind: `spot`, `perpetual`, `future`, `option` or `index`.
+        kind: `spot`, `perpetual`, `future`, `option`, `combo` (several as one) or `index`.
         price_decimals, quantity_decimals: As its tick and lot size have them; -1 where unknown.
         expiry_ns: 0 where it has none.
     """
