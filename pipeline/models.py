@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import msgspec
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -13,7 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
-from pipeline.core.spec import HandshakeStep, SourceSpec
+from pipeline.core import checking
+from pipeline.core.errors import BadOption
+from pipeline.core.spec import SourceSpec
 
 
 def check_endpoint(value: str) -> None:
@@ -176,7 +177,10 @@ class DataSource(models.Model):
         _("handshake"),
         default=list,
         blank=True,
-        help_text=_('Before any subscription: [{"send": "…", "expect": "…", "within_s": 10}].'),
+        help_text=_(
+            'Before any subscription: [{"send": "…", "expect": "…", "within_s": 10}]. What is sent '
+            "is never shown again."
+        ),
     )
     ping_text = models.CharField(
         _("ping"), max_length=1000, blank=True, help_text=_("Sent instead of the venue's own.")
@@ -198,6 +202,7 @@ class DataSource(models.Model):
     undecodable = models.PositiveBigIntegerField(_("undecodable"), default=0, editable=False)
     last_message_at = models.DateTimeField(_("last message"), null=True, editable=False)
     epoch = models.PositiveBigIntegerField(_("epoch"), default=0, editable=False)
+    seen_at = models.DateTimeField(_("last report"), null=True, editable=False)
     channels = models.PositiveIntegerField(_("channels"), default=0, editable=False)
     links = models.PositiveIntegerField(_("links"), default=0, editable=False)
     # Since the row was made, by name: see `pipeline.core.status.SourceStatus`.
@@ -228,12 +233,40 @@ class DataSource(models.Model):
                 name="pipeline_datasource_buffer_bounded",
                 condition=models.Q(buffer_size__gte=1024, buffer_size__lte=1024 * 1024),
             ),
+            models.CheckConstraint(
+                name="pipeline_datasource_linger_known",
+                condition=models.Q(linger_ms__in=[0, 1, 5]),
+            ),
+            models.CheckConstraint(
+                name="pipeline_datasource_link_bounded",
+                condition=models.Q(link_life_s__gte=0, ping_every_s__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """
+        Raises:
+            ValidationError: By field: what its venue does not have, or what does not go together.
+        """
+        if self.venue not in self.Venue.values:
+            return  # Said by the field.
+        found: dict[str, list[str]] = {}
+        for fault in self._faults():
+            found.setdefault(fault.field, []).append(fault.reason)
+        if found:
+            raise ValidationError(found)
+
     def spec(self) -> SourceSpec:
+        """
+        Raises:
+            BadOption: One of its lists is no list. Whoever wrote the row did not ask `clean`.
+        """
+        shaped: dict[str, Any] = {
+            name: checking.shaped(name, getattr(self, name)) for name in checking.SHAPES
+        }
         return SourceSpec(
             source_id=self.name,
             protocol=self.protocol,
@@ -244,22 +277,31 @@ class DataSource(models.Model):
             max_reconnect_attempts=self.max_reconnect_attempts,
             buffer_size=self.buffer_size,
             rest_endpoint=self.rest_endpoint,
-            types=tuple(self.types),
-            symbols=tuple(self.symbols),
-            intervals=tuple(self.intervals),
-            options=self.options,
-            stale_s=self.stale_s,
+            types=tuple(shaped["types"]),
+            symbols=tuple(shaped["symbols"]),
+            intervals=tuple(shaped["intervals"]),
+            options=shaped["options"],
+            stale_s=shaped["stale_s"],
             link_life_s=self.link_life_s,
             renew_at=self.renew_at,
             linger_ms=self._linger(),
             trusted=self.trusted,
             checksums=self.checksums,
             backfill=self.backfill,
-            handshake=msgspec.convert(self.handshake, tuple[HandshakeStep, ...]),
+            handshake=tuple(shaped["handshake"]),
             ping_text=self.ping_text,
             ping_every_s=self.ping_every_s,
             epoch=self.epoch,
         )
+
+    def _faults(self) -> list[BadOption]:
+        misshapen = []
+        for name in checking.SHAPES:
+            try:
+                checking.shaped(name, getattr(self, name))
+            except BadOption as e:
+                misshapen.append(e)
+        return misshapen or checking.faults(self.spec())
 
     def _linger(self) -> Literal[0, 1, 5]:
         return 5 if self.linger_ms == 5 else 1 if self.linger_ms == 1 else 0  # noqa: PLR2004

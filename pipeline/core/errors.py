@@ -48,6 +48,7 @@ class BadOption(PipelineError):
 
     Attributes:
         field: The field of the source that is wrong.
+        reason: Why, without the field.
     """
 
     permanent = True
@@ -55,6 +56,7 @@ class BadOption(PipelineError):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
+        self.reason = reason
 
 
 class DecodeError(PipelineError):

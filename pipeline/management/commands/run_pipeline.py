@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 1.0
 WRITE_S = 2.0
+# That nothing changed is written more rarely; see services.collection.SEEN_FOR.
+SEEN_S = 10.0
 # A worker that has said nothing for so long will say nothing any more.
 HUNG_S = 30.0
 # After so long a worker's end counts as the first one again.
@@ -68,11 +70,12 @@ class Keeper:
         self._start_s = 0.0
         self._began_s = 0.0
         self._heard_s = 0.0
-        self._sent: list[SourceSpec] | None = None
+        self._sent: list[SourceSpec] | None = None  # None to a worker that has just begun.
         self._refused = ""
         self._latest: WorkerStatus | None = None
         self._recorded: dict[str, SourceStatus] = {}
         self._write_s = 0.0
+        self._seen_s = 0.0
 
     def run(self) -> None:
         """Return when told to stop, and the worker has ended."""
@@ -135,15 +138,17 @@ class Keeper:
             self._worker.kill()
 
     def _send_orders(self) -> None:
+        if self._worker is None:
+            return
         try:
-            specs = services.specs()
+            specs = services.orders(sent=self._sent or (), now=timezone.now())
         except BadDefinition as e:
             if str(e) != self._refused:  # Asked for again each second; said once.
                 logger.error("no changed source is started: subject template of %s", e)
             self._refused = str(e)
             return
         self._refused = ""
-        if self._worker is not None and specs != self._sent:
+        if specs != self._sent:
             self._worker.send(specs)
             self._sent = specs
 
@@ -152,6 +157,9 @@ class Keeper:
             return
         self._write_s = now_s + WRITE_S
         found = {source.source_id: source for source in self._latest.sources}
+        if found and now_s >= self._seen_s:
+            self._seen_s = now_s + SEEN_S
+            services.record_seen(names=found, now=timezone.now())
         if found != self._recorded:
             services.record_status(
                 sources=self._latest.sources, before=self._recorded, now=timezone.now()

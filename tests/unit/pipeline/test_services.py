@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -56,6 +56,60 @@ def test_a_row_becomes_a_spec_with_all_its_settings():
     assert (spec.max_reconnect_attempts, spec.buffer_size) == (4, 32_768)
 
 
+def epochs(specs):
+    return {spec.source_id: spec.epoch for spec in specs}
+
+
+def test_a_source_begins_an_epoch_when_a_worker_begins_it():
+    row("a")
+    row("b")
+    clock = int(NOW.timestamp())
+
+    first = services.orders(sent=(), now=NOW)
+    same = services.orders(sent=first, now=NOW)
+    anew = services.orders(sent=(), now=NOW)
+
+    assert epochs(first) == {"a": clock, "b": clock + 1}
+    assert same == first
+    assert epochs(anew) == {"a": clock + 2, "b": clock + 3}
+    assert epochs(services.specs()) == epochs(anew)
+
+
+def test_only_a_changed_source_begins_an_epoch():
+    row("a")
+    row("b")
+    first = services.orders(sent=(), now=NOW)
+    DataSource.objects.filter(name="b").update(silence_s=7)
+
+    second = services.orders(sent=first, now=NOW + timedelta(hours=1))
+
+    assert epochs(second)["a"] == epochs(first)["a"]
+    assert epochs(second)["b"] == int(NOW.timestamp()) + 3600
+
+
+def test_a_source_that_was_deleted_and_made_again_numbers_no_epoch_twice():
+    row("a")
+    first = services.orders(sent=(), now=NOW)
+    DataSource.objects.all().delete()
+    row("a")
+
+    second = services.orders(sent=(), now=NOW + timedelta(seconds=1))
+
+    assert epochs(second)["a"] > epochs(first)["a"]
+
+
+def test_a_row_that_cannot_be_runs_not_and_stops_no_other():
+    row("a")
+    row("b", handshake={"send": "hush"})
+
+    found = services.specs()
+
+    assert [spec.source_id for spec in found] == ["a"]
+    refused = DataSource.objects.get(name="b").last_error
+    assert refused.startswith("handshake: Expected `array`")
+    assert "hush" not in refused
+
+
 def test_what_the_worker_says_is_written():
     row()
 
@@ -88,6 +142,67 @@ def test_what_did_not_change_is_not_written(django_assert_num_queries):
         record(same, before=[same])
 
     assert DataSource.objects.get().received == 10
+
+
+def test_counters_by_name_outlive_the_worker_too():
+    row()
+    first = status(by_type={"trade": 5}, gaps=1, problems={"json": 2}, channels=3, links=2)
+    second = status(by_type={"trade": 7, "ticker": 1}, gaps=1, stale=1, problems={"json": 2})
+    record(first)
+    record(second, before=[first])
+
+    record(status(by_type={"trade": 1}, gaps=2, began_ns=BEGAN + 1), before=[second])
+
+    found = DataSource.objects.get()
+    assert found.by_type == {"trade": 8, "ticker": 1}
+    assert found.troubles == {"gaps": 3, "stale": 1, "undecodable:json": 2}
+
+
+def test_channels_and_links_are_those_of_now():
+    row()
+    record(status(channels=3, links=2))
+    running = DataSource.objects.get()
+
+    services.record_stop(now=NOW)
+
+    stopped = DataSource.objects.get()
+    assert (running.channels, running.links) == (3, 2)
+    assert (stopped.channels, stopped.links) == (0, 0)
+
+
+@pytest.mark.parametrize("spoilt", [[], None, "x", {"trade": "x", "ticker": -1, "orderbook": 2}])
+def test_counters_that_a_hand_spoilt_begin_anew(spoilt):
+    row(by_type=spoilt if spoilt is not None else 7)
+
+    record(status(by_type={"trade": 5}))
+
+    assert DataSource.objects.get().by_type["trade"] == 5
+
+
+def test_the_pipeline_is_alive_while_it_reports():
+    row("a")
+    row("b")
+    record(status("a"))
+    quiet = services.is_alive(now=NOW)
+    services.record_seen(names=["a"], now=NOW)
+
+    assert not quiet
+    assert services.is_alive(now=NOW + timedelta(seconds=29))
+    assert not services.is_alive(now=NOW + timedelta(seconds=31))
+    services.record_stop(now=NOW)
+    assert not services.is_alive(now=NOW)
+
+
+def test_what_was_collected_is_told_by_exchange_and_type():
+    row("a", by_type={"trade": 5, "ticker": 1})
+    row("b", by_type={"trade": 2})
+    row("c", venue="okx", by_type={"orderbook": 3})
+    row("d", venue="deribit")
+
+    assert services.collection_stats() == {
+        "binance": {"ticker": 1, "trade": 7},
+        "okx": {"orderbook": 3},
+    }
 
 
 def test_a_row_that_the_worker_does_not_name_is_stopped():
@@ -163,7 +278,8 @@ def test_other_endpoints_are_refused(endpoint):
     "bad",
     [
         {"silence_s": 0}, {"reconnect_interval": 0}, {"buffer_size": 100}, {"name": "a b"},
-        {"protocol": "fix"}, {"venue": "okx"},
+        {"protocol": "fix"}, {"venue": "kraken"}, {"linger_ms": 2}, {"renew_at": "25:00"},
+        {"rest_endpoint": "https://u:p@host"}, {"link_life_s": -1}, {"ping_every_s": 0},
     ],
 )  # fmt: skip
 def test_bad_settings_name_their_field(bad):

@@ -1,0 +1,30 @@
+"""The way into pipeline for Django code: what should run, and what was seen of it."""
+
+from __future__ import annotations
+
+from pipeline.services.collection import collection_stats, is_alive
+from pipeline.services.declaring import disable, enable
+from pipeline.services.demo import (
+    DEMO_NAME,
+    declare_demo_source,
+    has_demo_source,
+    move_demo_source,
+)
+from pipeline.services.orders import orders, specs
+from pipeline.services.reports import record_seen, record_status, record_stop
+
+__all__ = [
+    "DEMO_NAME",
+    "collection_stats",
+    "declare_demo_source",
+    "disable",
+    "enable",
+    "has_demo_source",
+    "is_alive",
+    "move_demo_source",
+    "orders",
+    "record_seen",
+    "record_status",
+    "record_stop",
+    "specs",
+]
