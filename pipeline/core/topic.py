@@ -12,11 +12,15 @@ class Topic:
     Attributes:
         identity: What every message id of the subject begins with: `binance:BTCUSDT:trade`.
         local_seq: The number of the last message handed to the broker; 0 before the first.
+        controls: How many of its messages carried no data.
         epoch: Grows with each start of the source, so that numbers may begin again.
+        heads: What stays the same in its messages, as written, by the exponents of price and
+            quantity; `encode` keeps it.
     """
 
     __slots__ = (
-        "data_type", "epoch", "identity", "interval", "local_seq", "subject", "symbol", "venue",
+        "controls", "data_type", "epoch", "heads", "identity", "interval", "local_seq", "subject",
+        "symbol", "venue",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913
@@ -42,3 +46,5 @@ class Topic:
         self.identity = f"{venue}:{symbol}:{data_type}{tail}"
         self.epoch = epoch
         self.local_seq = 0
+        self.controls = 0
+        self.heads: dict[tuple[int, int], bytes] = {}
