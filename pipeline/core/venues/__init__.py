@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.core.venues.binance import BinanceCoinM, BinanceSpot, BinanceUsdM
 from pipeline.core.venues.deribit import Deribit
+from pipeline.core.venues.okx import Okx
 from pipeline.core.venues.venue import Venue
 
 VENUES: dict[str, type[Venue]] = {
@@ -12,6 +13,7 @@ VENUES: dict[str, type[Venue]] = {
         BinanceSpot,
         BinanceUsdM,
         BinanceCoinM,
+        Okx,
         Deribit,
     )
 }
