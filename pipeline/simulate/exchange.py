@@ -1,95 +1,240 @@
 """
-The exchange simulator: a real WebSocket server that speaks Binance's streams over made-up markets.
+One exchange that is not there: who listens to what, and the frames that go to them.
 
-Clients that do not drain are closed: as at the real exchange, nobody is waited for.
+Clients that do not drain are closed: as at the real exchanges, nobody is waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 
 import msgspec
 from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
 
-from pipeline.core.simulate.market import Event, Market, streams
-from pipeline.core.subscription import Subscription
-from pipeline.simulate.serve import listening, on_signal, url
+from pipeline.core.simulate.budget import Budget
+from pipeline.core.simulate.faults import Faults, Hitch
+from pipeline.core.simulate.frame import Frame
+from pipeline.core.simulate.instrument import BY_VENUE
+from pipeline.core.simulate.market import STEPS_PER_TICK, Market
+from pipeline.core.simulate.mouth import Answer, Close, Say, Session
+from pipeline.core.simulate.truth import Truth
+from pipeline.core.simulate.venues import MOUTHS, WITH_HOLES
 
-TICK_S = 0.1
 MAX_UNSENT = 4 * 1024 * 1024
+TICKS_PER_DRIFT = 10
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A REST call that came."""
+
+    at_s: float
+    path: str
+    query: dict[str, str]
+    status: int
 
 
 class Exchange:
-    """Who listens to what, and the frames that go to them."""
+    """
+    Attributes:
+        faults: What it shall do wrong.
+        calls: The REST calls that came. heard: What clients sent over WebSockets.
+        address: `127.0.0.1:9443/binance`, once it is served.
+    """
 
-    def __init__(self) -> None:
-        self._clients: dict[ServerConnection, Subscription] = {}
+    def __init__(
+        self,
+        venue: str,
+        seed: int | None,
+        clock_ns: Callable[[], int],
+        *,
+        remember: int | None = None,
+    ) -> None:
+        """
+        Args:
+            remember: How many changes and trades of each symbol to keep; None for all.
+        """
+        self.venue = venue
+        self.faults = Faults()
+        self.calls: list[Call] = []
+        self.heard: list[str] = []
+        self.address = ""
+        self._clock_ns = clock_ns
+        # Microseconds, because numbers grow more slowly than those: a later start begins higher.
+        self.market = Market(
+            BY_VENUE[venue],
+            random.Random(seed),  # noqa: S311
+            clock_ns() // 1000,
+            holes=venue in WITH_HOLES,
+            most=remember,
+        )
+        self.mouth = MOUTHS[venue](self.market, self.faults)
+        self.budget = Budget(*self.mouth.calls_per)
+        self._most_notes = remember
+        self._clients: dict[ServerConnection, Session] = {}
+        self._ticks = 0
+        self._steps = 0
+        self._ahead_s = 0.0
+        self._closing: set[asyncio.Future[None]] = set()
 
-    async def talk(self, link: ServerConnection, subscription: Subscription) -> None:
+    # For tests
+
+    @property
+    def endpoint(self) -> str:
+        """The address of a source; the venue's own paths are below it."""
+        return f"ws://{self.address}"
+
+    @property
+    def rest_endpoint(self) -> str:
+        return f"http://{self.address}"
+
+    @property
+    def symbols(self) -> list[str]:
+        return list(self.market.books)
+
+    @property
+    def links(self) -> int:
+        """How many clients are connected."""
+        return len(self._clients)
+
+    @property
+    def channels(self) -> set[str]:
+        """What anybody is subscribed to."""
+        return set().union(*(session.channels for session in self._clients.values()))
+
+    def truth(self, symbol: str) -> Truth:
+        return Truth(self.market.books[symbol])
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the exchange believe that so much time has passed: heartbeats and limits."""
+        self._ahead_s += seconds
+        for link, session in list(self._clients.items()):
+            self._say(link, session.due(self._now_s))
+
+    def disconnect(self, *, code: int | None = None, reason: str = "") -> None:
+        """End every link: with a close code, or without a word."""
+        for link in list(self._clients):
+            if code is None:
+                link.transport.abort()
+            else:
+                self._say(link, [Close(code, reason)])
+
+    def farewell(self) -> None:
+        """Tell everybody that their links will soon be closed."""
+        broadcast(list(self._clients), self.mouth.farewell(self._now_ms), text=True)
+
+    # For the server
+
+    async def talk(self, link: ServerConnection, session: Session) -> None:
         """Serve one client until it goes."""
-        self._clients[link] = subscription
+        self._clients[link] = session
         try:
             async for request in link:
-                await link.send(subscription.answer(request), text=True)
+                self.heard.append(request if isinstance(request, str) else repr(request))
+                self._say(link, session.answer(request, self._now_s))
+        except ConnectionClosed:
+            return
         finally:
             del self._clients[link]
+            self._forget()
 
-    def tell(self, event: Event) -> None:
-        """Send a frame to everybody who hears its stream."""
-        for combined in (True, False):
-            hearers = [
-                link
-                for link, subscription in self._clients.items()
-                if subscription.combined is combined and subscription.hears(event.stream)
-            ]
-            if hearers:
-                broadcast(hearers, _frame(event, combined=combined))
+    def session(self, path: str) -> Session:
+        """
+        Raises:
+            UnknownPath: Nothing is served there.
+        """
+        return self.mouth.session(path, self._now_s)
 
-    def close_laggards(self) -> None:
-        for link in self._clients:
+    def tick(self, count: int = 1) -> None:
+        """Let so many tenths of a second happen, and tell of them."""
+        for _ in range(count):
+            for _ in range(STEPS_PER_TICK):
+                self.step()
+
+    def step(self) -> None:
+        """Let a part of a tenth of a second happen; its end is told as such."""
+        heard = self.channels
+        now_ms = self._now_ms
+        self._tell(self.mouth.live(self.market.step(now_ms), heard, now_ms))
+        self._steps += 1
+        if self._steps % STEPS_PER_TICK == 0:
+            self._ticks += 1
+            if self._ticks % TICKS_PER_DRIFT == 0:
+                self.market.drift()
+            self._tell(self.mouth.tick(self._ticks, heard, now_ms))
+            self._greet(now_ms)
+        for link, session in list(self._clients.items()):
+            self._say(link, session.due(self._now_s))
             if link.transport.get_write_buffer_size() > MAX_UNSENT:
                 link.transport.abort()
 
+    async def call(self, path: str, query: Mapping[str, str], gone: asyncio.Event) -> Answer:
+        """Answer a REST call. `gone` ends one that shall never be answered."""
+        answer = await self._answer(path, query, gone)
+        self.calls.append(Call(self._now_s, path, dict(query), answer.status))
+        self._forget()
+        return answer
 
-def _frame(event: Event, *, combined: bool) -> str:
-    return msgspec.json.encode(event if combined else event.data).decode()
+    async def _answer(self, path: str, query: Mapping[str, str], gone: asyncio.Event) -> Answer:
+        order = self.faults.of_call(path)
+        if order is not None and order.hitch is Hitch.BUSY:
+            return self.mouth.too_many(max(1, round(order.seconds)))
+        if order is not None and order.hitch is Hitch.BROKEN:
+            return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, b"oops\n")
+        if order is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(order.seconds if order.hitch is Hitch.SLOW else None):
+                    await gone.wait()
+        answer = self.mouth.rest(path, query, self._now_ms)
+        if not self.budget.take(answer.weight, self._now_s):
+            answer = self.mouth.too_many(self.budget.wait_s(self._now_s))
+        headers = {**answer.headers, **self.mouth.used(self.budget.used)}
+        return msgspec.structs.replace(answer, headers=headers)
 
+    @property
+    def _now_ms(self) -> int:
+        return self._clock_ns() // 1_000_000
 
-async def run(host: str, port: int, seed: int | None, ready: Callable[[str], None]) -> None:
-    """
-    Serve until SIGTERM or SIGINT.
+    @property
+    def _now_s(self) -> float:
+        return self._clock_ns() / 1e9 + self._ahead_s
 
-    Args:
-        seed: The same seed gives the same walk of prices; numbers and times stay those of now.
-        ready: Called with the URL of all streams once clients may come.
+    def _tell(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            for sent in self.faults.through(frame):
+                self._send(sent)
 
-    Raises:
-        CannotListen: The port is taken.
-    """
-    stop = asyncio.Event()
-    on_signal(stop.set)
-    exchange = Exchange()
-    # Microseconds, because numbers grow more slowly than those: a later start begins higher.
-    market = Market(random.Random(seed), time.time_ns() // 1000)  # noqa: S311
-    async with listening(exchange.talk, host, port) as server:
-        ready(f"{url(server)}?streams={'/'.join(streams())}")
-        loop = asyncio.get_running_loop()
-        next_s = loop.time()
-        while not stop.is_set():
-            for event in market.tenth(time.time_ns() // 1_000_000):
-                exchange.tell(event)
-            exchange.close_laggards()
-            # A machine that was held up goes on from now; it does not make up for lost time.
-            next_s = max(next_s + TICK_S, loop.time())
-            await _wait(stop, next_s - loop.time())
+    def _send(self, frame: Frame) -> None:
+        """Send a frame to everybody who hears it and has had its beginning."""
+        hearers: dict[str, list[ServerConnection]] = {}
+        for link, session in self._clients.items():
+            if frame.channel not in session.fresh and session.hears(frame.channel, frame.kind):
+                hearers.setdefault(session.form, []).append(link)
+        for form, links in hearers.items():
+            broadcast(links, self.mouth.encode(frame, form), text=True)
 
+    def _greet(self, now_ms: int) -> None:
+        """Begin the new subscriptions: their snapshots are those of this very moment."""
+        for link, session in self._clients.items():
+            for channel in sorted(session.fresh):
+                frame = self.mouth.greeting(channel, now_ms)
+                if frame is not None:
+                    broadcast([link], self.mouth.encode(frame, session.form), text=True)
+            session.fresh.clear()
 
-async def _wait(stop: asyncio.Event, at_most_s: float) -> None:
-    try:
-        async with asyncio.timeout(at_most_s):
-            await stop.wait()
-    except TimeoutError:
-        pass
+    def _say(self, link: ServerConnection, words: Iterable[Say]) -> None:
+        for word in words:
+            if isinstance(word, Close):
+                task = asyncio.ensure_future(link.close(word.code, word.reason))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+            else:
+                broadcast([link], word, text=True)
+
+    def _forget(self) -> None:
+        if self._most_notes is not None:
+            del self.calls[: -self._most_notes], self.heard[: -self._most_notes]

@@ -13,7 +13,8 @@ import gzip
 import heapq
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from http import HTTPStatus
 from operator import attrgetter
 from pathlib import Path
 from typing import IO
@@ -22,13 +23,16 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
+from websockets.http11 import Request
 
 from pipeline.core.errors import BadRecording
 from pipeline.core.recording import BadLine, Form, RecordedFrame, form_of, parse
-from pipeline.core.subscription import Subscription
-from pipeline.simulate.serve import listening, on_signal, url
+from pipeline.core.simulate.binance.session import Session
+from pipeline.core.simulate.mouth import Answer, UnknownPath
+from pipeline.simulate.serve import Talk, address, listening, on_signal
 
 MAX_LINE = 4 * 1024 * 1024
+NOT_FOUND = Answer(HTTPStatus.NOT_FOUND, b"Try /stream?streams=... or /ws/....\n")
 GZIP = b"\x1f\x8b"
 
 
@@ -90,9 +94,9 @@ async def run(  # noqa: PLR0913
         if not done.done():
             done.set_result(report)
 
-    async def talk(link: ServerConnection, subscription: Subscription) -> None:
+    async def talk(link: ServerConnection, session: Session) -> None:
         try:
-            report = await _send_all(link, subscription, recording.frames(), speed)
+            report = await _send_all(link, session, recording.frames(), speed)
             await link.close(reason="the end of the recording")
             if link.close_code != CloseCode.NORMAL_CLOSURE:
                 return  # What was under way when it vanished, nobody received.
@@ -106,14 +110,26 @@ async def run(  # noqa: PLR0913
             finish(report)
 
     on_signal(lambda: finish(None))
-    async with listening(talk, host, port) as server:
-        ready(url(server))
+    async with listening(_Door(talk), host, port) as server:
+        ready(f"ws://{address(server)}/stream")
         return await done
+
+
+class _Door:
+    def __init__(self, talk: Callable[[ServerConnection, Session], Awaitable[None]]) -> None:
+        self._talk = talk
+
+    async def check(self, link: ServerConnection, request: Request) -> Answer | Talk:
+        try:
+            session = Session(request.path)
+        except UnknownPath:
+            return NOT_FOUND
+        return lambda link: self._talk(link, session)
 
 
 async def _send_all(
     link: ServerConnection,
-    subscription: Subscription,
+    session: Session,
     frames: Iterator[RecordedFrame],
     speed: float | None,
 ) -> Report:
@@ -128,7 +144,7 @@ async def _send_all(
             due_s = began_s + (frame.at_ns - first_ns) / 1e9 / speed
             if (early_s := due_s - loop.time()) > 0:
                 await _wait(link, early_s)
-        if subscription.named and not subscription.hears(frame.stream):
+        if session.named and not session.hears(frame.stream):
             continue
         # Waits while the client does not read: TCP's own back-pressure.
         await link.send(frame.data, text=True)

@@ -35,7 +35,7 @@ async def simulator(*flags):
     try:
         async with asyncio.timeout(20):
             line = (await process.stdout.readline()).decode()
-        yield process, line.split()[-1]
+        yield process, f"{line.split()[-1]}/stream?streams={'/'.join(streams())}"
     finally:
         if process.returncode is None:
             process.kill()

@@ -1,0 +1,12 @@
+"""The mouths there are, by venue."""
+
+from __future__ import annotations
+
+from pipeline.core.simulate.binance import BinanceCoinM, BinanceSpot, BinanceUsdM
+from pipeline.core.simulate.mouth import Mouth
+
+MOUTHS: dict[str, type[Mouth]] = {
+    mouth.venue: mouth for mouth in (BinanceSpot, BinanceUsdM, BinanceCoinM)
+}
+# Their numbers of changes skip some.
+WITH_HOLES = frozenset({"binance-usdm", "binance-coinm"})
