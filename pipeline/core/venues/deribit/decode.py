@@ -27,6 +27,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from pipeline.core.errors import DecodeError
+from pipeline.core.intervals import last_ns
 from pipeline.core.messages import (
     Accepted,
     Aggressor,
@@ -61,9 +62,6 @@ Level: TypeAlias = tuple[Literal["new", "change", "delete"], Number, Number]
 NOTHING = msgspec.Raw(b"null")
 ZERO = msgspec.Raw(b"0")
 TEST = request("public/test", {}, OWN)
-
-_MINUTE_NS = 60 * 1_000 * NS_PER_MS
-_DAY = "1D"
 
 
 class _Params(msgspec.Struct, gc=False):
@@ -195,7 +193,9 @@ def _accepted(number: int | str | None, result: msgspec.Raw) -> Heard:
     # Only subscriptions are answered with a list; what is said to `OWN` requests is no news.
     if not isinstance(number, int) or not text(result).startswith("["):
         return Skipped.REPLY
-    return Accepted(number, parsed(_names, result))
+    names = parsed(_names, result)
+    # It lists the channels it knows; an unknown one is merely not there.
+    return Accepted(number, names) if names else Rejected(number, "", "no such channel")
 
 
 def _rejected(number: int | str | None, error: _Error) -> Rejected:
@@ -229,8 +229,8 @@ def _reader(channel: str) -> _Reader | None:
         return lambda data: (_funding(symbol, data),)
     found = _CANDLE.fullmatch(channel)
     if found and found[2] in _RESOLUTIONS:
-        symbol, resolution = checked_symbol(found[1]), found[2]
-        return lambda data: (_kline(symbol, resolution, data),)
+        symbol, interval = checked_symbol(found[1]), _RESOLUTIONS[found[2]]
+        return lambda data: (_kline(symbol, interval, data),)
     return None
 
 
@@ -336,7 +336,7 @@ def _told(*numbers: Number) -> tuple[list[int] | list[int | None], int]:
     ], exponent
 
 
-def _kline(symbol: str, resolution: str, data: msgspec.Raw) -> Kline:
+def _kline(symbol: str, interval: str, data: msgspec.Raw) -> Kline:
     """
     Return a candle; never a closed one.
 
@@ -348,15 +348,14 @@ def _kline(symbol: str, resolution: str, data: msgspec.Raw) -> Kline:
     (volume,), quantity_exponent = whole((text(found.volume),))
     (cost,), quote_exponent = whole((text(found.cost),))
     open_ns = found.tick * NS_PER_MS
-    minutes = 24 * 60 if resolution == _DAY else int(resolution)
     return Kline(
         symbol=symbol,
-        interval=_RESOLUTIONS[resolution],
+        interval=interval,
         event_ns=0,
         price_exponent=price_exponent,
         quantity_exponent=quantity_exponent,
         open_ns=open_ns,
-        close_ns=open_ns + minutes * _MINUTE_NS - NS_PER_MS,
+        close_ns=last_ns(open_ns, interval),
         open=prices[0],
         high=prices[1],
         low=prices[2],

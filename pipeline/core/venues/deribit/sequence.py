@@ -15,6 +15,9 @@ from pipeline.core.venues.venue import Step
 
 def follows(last_seq: int, update: OrderBook) -> Step:
     """Return how an update stands to what ended with `last_seq`, be it a snapshot or an update."""
-    if update.snapshot or update.prev_seq == last_seq:
+    if update.snapshot:
         return Step.NEXT
-    return Step.OLD if update.last_seq <= last_seq else Step.GAP
+    if update.last_seq <= last_seq:
+        return Step.OLD
+    # Amounts are absolute: a change that another link began earlier does no harm where it overlaps.
+    return Step.NEXT if update.prev_seq <= last_seq else Step.GAP

@@ -333,8 +333,8 @@ def test_the_reply_to_a_subscription_lists_what_was_taken():
     assert one(frame) == Accepted(7, ("book.A.raw", "quote.A"))
 
 
-def test_a_subscription_of_which_nothing_was_taken_is_answered_with_nothing():
-    assert one(b'{"jsonrpc": "2.0", "id": 7, "result": []}') == Accepted(7)
+def test_a_subscription_of_which_nothing_was_taken_is_refused():
+    assert one(b'{"jsonrpc": "2.0", "id": 7, "result": []}') == Rejected(7, "", "no such channel")
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,13 @@ def book(last_seq, prev_seq=-1, *, snapshot=False):
 
 @pytest.mark.parametrize(
     ("last_seq", "prev_seq", "step"),
-    [(107, 100, Step.NEXT), (100, 93, Step.OLD), (93, 90, Step.OLD), (107, 101, Step.GAP)],
+    [
+        (107, 100, Step.NEXT),
+        (107, 93, Step.NEXT),  # overlaps: as another link gathered it
+        (100, 93, Step.OLD),
+        (93, 90, Step.OLD),
+        (107, 101, Step.GAP),
+    ],
 )
 def test_the_chain_of_change_ids_says_how_a_change_stands(last_seq, prev_seq, step):
     change = book(last_seq, prev_seq)
