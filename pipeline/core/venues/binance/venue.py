@@ -32,7 +32,7 @@ from pipeline.core.venues.venue import (
 _DAY_S = 86_400.0
 # A message longer than 4 KiB is refused. Our pongs count as messages too: of 5 or 10 a second, one
 # is left to them.
-_NAMES = 100
+_NAMES = 50
 
 
 class _Binance:

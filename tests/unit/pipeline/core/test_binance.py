@@ -23,6 +23,7 @@ from pipeline.core.messages import (
     Trade,
 )
 from pipeline.core.venues import VENUES
+from pipeline.core.venues.binance import BinanceSpot
 from pipeline.core.venues.binance import decode as decode_module
 
 SPOT, USDM, COINM = "binance", "binance-usdm", "binance-coinm"
@@ -430,7 +431,7 @@ def test_any_bytes_are_heard_or_are_our_error(data, venue):
 
 
 def test_what_is_remembered_of_streams_has_an_end():
-    venue = VENUES[SPOT]({})
+    venue = BinanceSpot({})
     for number in range(decode_module.STREAMS + 10):
         venue.decode(frame(f"{number}@x", {}))
 
