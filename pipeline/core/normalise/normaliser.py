@@ -4,50 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from pipeline.core.messages import (
     DATA_TYPES,
-    Control,
     ControlKind,
-    Flag,
     Kline,
     OrderBook,
     Record,
     Trade,
 )
+from pipeline.core.normalise.book import Book
+from pipeline.core.normalise.counts import Counts
+from pipeline.core.normalise.latest import Latest, Tickers
+from pipeline.core.normalise.liveness import Liveness
+from pipeline.core.normalise.numbering import Key, Numbering
 from pipeline.core.normalise.outgoing import Outgoing
-from pipeline.core.normalise.wants import Want
-from pipeline.core.topic import Topic
+from pipeline.core.normalise.stream import Shared, Stream
+from pipeline.core.normalise.sync import BookSync
+from pipeline.core.normalise.trades import Trades
+from pipeline.core.normalise.wants import BackfillTrades, Want
 from pipeline.core.venues.venue import Channel, Venue
+from streams.core.errors import BadSubject
 from streams.core.templates import Templates
 
+_KINDS: Mapping[str, type[Stream]] = {
+    "orderbook": BookSync, "trade": Trades, "ticker": Tickers, "kline": Latest,
+    "volatility_index": Latest, "funding": Latest,
+}  # fmt: skip
 
-class Counts(msgspec.Struct):
-    """
-    What happened to the data, beside going through.
 
-    Attributes:
-        repeated: Records dropped because they had been said before.
-        gaps, resyncs, stale, disconnects: Control messages.
-        backfilled: Trades that were asked for afterwards.
-        bad_checksums: Books that did not match the venue's.
-    """
-
-    repeated: int = 0
-    gaps: int = 0
-    resyncs: int = 0
-    stale: int = 0
-    disconnects: int = 0
-    backfilled: int = 0
-    bad_checksums: int = 0
+_RECORDS = {data_type: kind for kind, data_type in DATA_TYPES.items()}
 
 
 class Normaliser:
     """
     Attributes:
         counts: See `Counts`.
-        published: Data messages, by type of data.
     """
 
     def __init__(  # noqa: PLR0913
@@ -68,63 +59,167 @@ class Normaliser:
             can_call: Whether the venue's REST can be reached; without it books that need it are
                 published as they come, flagged UNSYNCED, still checked for gaps.
             checksums: Whether the venue's checksums are compared.
+            backfill: Whether trades that were missed are asked for.
             stale_s: How long a subscribed channel may be silent, by type of data; see `liveness`.
         """
         self.counts = Counts()
-        self.published: dict[str, int] = {}
-        self._venue = venue
-        self._templates = templates
-        self._epoch = epoch
-        self._topics: dict[tuple[str, str, str], Topic] = {}
+        self._shared = Shared(
+            venue, self.counts, ask, can_call=can_call, checksums=checksums, backfill=backfill
+        )
+        self._numbering = Numbering(venue.name, templates, epoch)
+        self._liveness = Liveness(stale_s or {})
+        self._streams: dict[Key, Stream] = {}
+        # The same, but for candles, as records find them.
+        self._takers: dict[type[Record], dict[str, Stream]] = {kind: {} for kind in DATA_TYPES}
+        # The names of the channels that feed a stream: a fast and a slow one of one book.
+        self._channels: dict[Key, set[str]] = {}
+
+    @property
+    def published(self) -> dict[str, int]:
+        """Messages with data that were handed to the broker, by type of data."""
+        return self._numbering.published()
+
+    def go_on_from(self, before: Normaliser) -> None:
+        """Take over the counters and numbers of the same source with other settings."""
+        self._numbering.go_on_from(before._numbering)
+        for name in Counts.__struct_fields__:
+            setattr(self.counts, name, getattr(before.counts, name))
+
+    def book(self, symbol: str) -> Book | None:
+        """Return the book as it is now; None where there is none, or it is not whole."""
+        stream = self._streams.get(("orderbook", symbol, ""))
+        return stream.book if isinstance(stream, BookSync) else None
+
+    # What comes in
 
     def take(self, record: Record, received_ns: int) -> Sequence[Outgoing]:
         """
         Return what is to be published because of a record, in order; often just the record.
 
         Raises:
-            BadSubject: Its symbol can be no part of a subject.
+            BadSubject: Its symbol can be no part of a subject, or there are too many of them.
         """
-        interval = record.interval if isinstance(record, Kline) else ""
-        data_type = DATA_TYPES[type(record)]
-        return (Outgoing(self._topic(data_type, record.symbol, interval), record, received_ns),)
+        stream = self._takers[type(record)].get(record.symbol)
+        if stream is None:
+            stream = self._find(record)
+            if stream is None:
+                self.counts.late += 1
+                return ()
+        return stream.take(record, received_ns)
 
     def snapshot(self, symbol: str, snapshot: OrderBook, received_ns: int) -> Sequence[Outgoing]:
-        """Take the answer to `FetchSnapshot`."""
-        topic = self._topic("orderbook", symbol, "")
-        return (Outgoing(topic, snapshot, received_ns, Flag.SNAPSHOT),)
+        """Take the answer to `FetchSnapshot`; one that nobody waits for any more is dropped."""
+        stream = self._streams.get(("orderbook", symbol, ""))
+        return stream.answered(snapshot, received_ns) if isinstance(stream, BookSync) else ()
 
     def backfilled(
         self, symbol: str, trades: Iterable[Trade], received_ns: int
     ) -> Sequence[Outgoing]:
         """Take the answer to `BackfillTrades`; [] of trades means that there are none to be had."""
-        topic = self._topic("trade", symbol, "")
-        return [Outgoing(topic, trade, received_ns, Flag.BACKFILL) for trade in trades]
+        stream = self._streams.get(("trade", symbol, ""))
+        return stream.answered(trades, received_ns) if isinstance(stream, Trades) else ()
+
+    def failed(self, want: Want, now_ns: int) -> Sequence[Outgoing]:
+        """
+        Note that a want could not be had.
+
+        Books ask again at once, with the next `attempt`; trades that were held back are let go.
+        """
+        data_type = "trade" if isinstance(want, BackfillTrades) else "orderbook"
+        stream = self._streams.get((data_type, want.symbol, ""))
+        return stream.failed(now_ns) if stream is not None else ()
+
+    # What becomes of the link
 
     def subscribed(self, channels: Iterable[Channel], now_ns: int) -> None:
-        """Note that these channels should speak from now on."""
+        """
+        Note that these channels should speak from now on.
+
+        Call it before they are asked for: what they say first must not count as late.
+        """
+        for channel in channels:
+            if not channel.symbol:
+                continue  # Of all symbols at once: which ones should speak, nobody knows.
+            for stream in self._fed_by(channel):
+                self._channels[_key(channel)].add(channel.name)
+                self._liveness.watch(channel.name, stream, now_ns)
+                stream.subscribed(now_ns)
 
     def unsubscribed(self, channels: Iterable[Channel]) -> None:
-        """Forget these channels, their books and their numbers."""
+        """
+        Forget these channels and their books; their subjects keep their numbers.
+
+        What they still say is dropped, until they are subscribed to again. Not for `Resubscribe`.
+        """
+        for channel in channels:
+            self._liveness.forget(channel.name)
+            key = _key(channel)
+            names = self._channels.get(key, set())
+            names.discard(channel.name)
+            if names or (stream := self._streams.pop(key, None)) is None:
+                continue
+            stream.end()
+            self._takers[_RECORDS[channel.data_type]].pop(channel.symbol, None)
+            self._channels.pop(key, None)
+            self._numbering.leave(key)
 
     def disconnected(
         self, channels: Iterable[Channel], reason: str, now_ns: int
     ) -> Sequence[Outgoing]:
         """Return a DISCONNECT for each subject of these channels; their books begin anew."""
-        control = Control(ControlKind.DISCONNECT, reason)
-        return [
-            Outgoing(self._topic(c.data_type, c.symbol, c.interval), control, now_ns, Flag.CONTROL)
-            for c in channels
-        ]
+        streams: dict[Stream, None] = {}
+        for channel in channels:
+            self._liveness.forget(channel.name)
+            streams |= dict.fromkeys(self._fed_by(channel))
+        return [said for stream in streams for said in stream.disconnected(reason, now_ns)]
 
     def look(self, now_ns: int) -> Sequence[Outgoing]:
-        """Return a STALE for each channel that has been silent too long; once per silence."""
-        return ()
+        """
+        Return what is to be said because of the time; once a second will do.
 
-    def _topic(self, data_type: str, symbol: str, interval: str) -> Topic:
-        key = data_type, symbol, interval
-        topic = self._topics.get(key)
-        if topic is None:
-            topic = self._topics[key] = Topic(
-                self._templates, self._venue.name, symbol, data_type, interval, epoch=self._epoch
-            )
-        return topic
+        That is a STALE for each channel that has been silent too long, once per silence, and what
+        was held back in vain.
+        """
+        said: list[Outgoing] = []
+        for stream in tuple(self._shared.waiting):
+            said += stream.look(now_ns)
+        for stream, silence_s in self._liveness.silent(now_ns):
+            reason = f"nothing for {silence_s:.0f} s"
+            said.append(stream.control(ControlKind.STALE, reason, now_ns))
+        return said
+
+    # Which stream
+
+    def _fed_by(self, channel: Channel) -> Sequence[Stream]:
+        """Return the streams that a channel feeds; one of all symbols, those it has fed so far."""
+        if not channel.symbol:
+            return [
+                stream
+                for (data_type, _, interval), stream in self._streams.items()
+                if data_type == channel.data_type and interval == channel.interval
+            ]
+        key = _key(channel)
+        try:
+            return [self._streams.get(key) or self._open(key)]
+        except BadSubject:
+            return []  # Each of its records is counted as such.
+
+    def _find(self, record: Record) -> Stream | None:
+        """Return the stream of a record; None where it was left."""
+        interval = record.interval if isinstance(record, Kline) else ""
+        key = DATA_TYPES[type(record)], record.symbol, interval
+        if (stream := self._streams.get(key)) is not None:
+            return stream
+        return None if self._numbering.left(key) else self._open(key)
+
+    def _open(self, key: Key) -> Stream:
+        data_type, symbol, _ = key
+        stream = self._streams[key] = _KINDS[data_type](self._numbering.topic(key), self._shared)
+        self._channels[key] = set()
+        if data_type != "kline":
+            self._takers[_RECORDS[data_type]][symbol] = stream
+        return stream
+
+
+def _key(channel: Channel) -> Key:
+    return channel.data_type, channel.symbol, channel.interval
