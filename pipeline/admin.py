@@ -2,46 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import ModelForm, Script
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from pipeline import services
+from pipeline.forms import WORDS, SourceForm, written
 from pipeline.models import DataSource
+from pipeline.services.reports import UNDECODABLE
 
-LINK_FIELDS = ("silence_s", "reconnect_interval", "max_reconnect_attempts", "buffer_size")
+WANTED_FIELDS = ("types", "symbols", "intervals", "options")
+LINK_FIELDS = (
+    "silence_s", "stale_s", "reconnect_interval", "max_reconnect_attempts",
+    ("link_life_s", "renew_at"), ("buffer_size", "linger_ms"), "trusted",
+)  # fmt: skip
+TALK_FIELDS = ("handshake", ("ping_text", "ping_every_s"))
+# As `services.reports.TROUBLES` has them, in the order in which they matter.
+TROUBLES = {
+    "gaps": _("gaps"),
+    "resyncs": _("books made whole again"),
+    "stale": _("silent channels"),
+    "disconnects": _("interruptions"),
+    "bad_checksums": _("checksums that differed"),
+    "backfilled": _("trades asked for afterwards"),
+    "repeated": _("repeats left out"),
+    "ignored": _("frames of no use"),
+}
 
 
 @admin.register(DataSource)
 class DataSourceAdmin(admin.ModelAdmin[DataSource]):
+    form = SourceForm
     list_display = (
-        "name", "enabled", "condition", "state_since", "heard", "received_count",
-        "published_count", "undecodable_count", "last_error",
+        "name", "enabled", "condition", "heard", "channels", "published_count", "types_count",
+        "gap_count", "resync_count", "stale_count", "undecodable_count", "last_error",
     )  # fmt: skip
     list_filter = ("enabled", "state", "venue", "is_demo")
-    search_fields = ("name", "endpoint")
+    search_fields = ("name", "endpoint", "symbols")
     actions = ("enable", "disable")
     readonly_fields = (
-        "condition", "state_since", "last_error", "received_count", "published_count",
-        "undecodable_count", "last_message_at", "is_demo",
+        "condition", "state_since", "seen_at", "last_error", "channels", "links",
+        "last_message_at", "received_count", "published_count", "types_seen", "troubles_seen",
+        "undecodable_count", "epoch", "is_demo",
     )  # fmt: skip
     fieldsets = (
-        (None, {"fields": ("name", "venue", "protocol", "endpoint", "enabled")}),
-        (_("Link"), {"fields": LINK_FIELDS}),
+        (None, {"fields": ("name", "venue", "enabled")}),
+        (_("What to collect"), {"fields": WANTED_FIELDS}),
+        (_("From where"), {"fields": ("protocol", "endpoint", "rest_endpoint")}),
+        (_("Checks"), {"fields": (("checksums", "backfill"),)}),
+        (_("Link"), {"fields": LINK_FIELDS, "classes": ("collapse",)}),
+        (_("Handshake and ping"), {"fields": TALK_FIELDS, "classes": ("collapse",)}),
         (_("Seen by the pipeline"), {"fields": readonly_fields}),
     )
 
+    class Media:
+        css = {"all": ["pipeline/admin.css"]}
+        js = [Script("pipeline/source.js", type="module")]
+
     @admin.display(description=_("state"), ordering="state")
     def condition(self, source: DataSource) -> str:
+        if services.is_unreported(source=source, now=timezone.now()):
+            return format_html(
+                '<span class="state state-unreported">{}</span>', gettext("no report")
+            )
         return format_html(
             '<span class="state state-{}">{}</span>', source.state, source.get_state_display()
         )
@@ -55,27 +89,70 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
             return gettext("%(age).0f s ago") % {"age": max(0.0, age.total_seconds())}
         return gettext("%(age)s ago") % {"age": timesince(source.last_message_at)}
 
+    @admin.display(description=_("by type"))
+    def types_count(self, source: DataSource) -> str:
+        counts = services.counts(source.by_type)
+        return ", ".join(f"{WORDS.get(name, name)} {_number(n)}" for name, n in counts.items())
+
+    @admin.display(description=_("gaps"))
+    def gap_count(self, source: DataSource) -> str:
+        return _number(services.counts(source.troubles).get("gaps", 0))
+
+    @admin.display(description=_("resyncs"))
+    def resync_count(self, source: DataSource) -> str:
+        return _number(services.counts(source.troubles).get("resyncs", 0))
+
+    @admin.display(description=_("stale"))
+    def stale_count(self, source: DataSource) -> str:
+        return _number(services.counts(source.troubles).get("stale", 0))
+
+    @admin.display(description=_("messages by type"))
+    def types_seen(self, source: DataSource) -> str:
+        return _table({str(WORDS.get(n, n)): c for n, c in services.counts(source.by_type).items()})
+
+    @admin.display(description=_("troubles"))
+    def troubles_seen(self, source: DataSource) -> str:
+        found = services.counts(source.troubles)
+        known = {str(words): found.get(name, 0) for name, words in TROUBLES.items()}
+        reasons = {
+            gettext("not decodable: %(reason)s") % {"reason": name.removeprefix(UNDECODABLE)}: n
+            for name, n in sorted(found.items())
+            if name.startswith(UNDECODABLE)
+        }
+        return _table(known | reasons)
+
+    @admin.display(description=_("handshake"))
+    def steps(self, source: DataSource) -> str:
+        return written(source.handshake) or gettext("none")
+
     @admin.display(description=_("received"), ordering="received")
     def received_count(self, source: DataSource) -> str:
-        return number_format(source.received, force_grouping=True)
+        return _number(source.received)
 
     @admin.display(description=_("published"), ordering="published")
     def published_count(self, source: DataSource) -> str:
-        return number_format(source.published, force_grouping=True)
+        return _number(source.published)
 
     @admin.display(description=_("undecodable"), ordering="undecodable")
     def undecodable_count(self, source: DataSource) -> str:
-        return number_format(source.undecodable, force_grouping=True)
+        return _number(source.undecodable)
 
     def get_fieldsets(self, request: HttpRequest, obj: DataSource | None = None) -> Any:
         # Nothing was seen of a source that is not there yet.
-        return self.fieldsets if obj else self.fieldsets[:-1]
+        shown = self.fieldsets if obj else self.fieldsets[:-1]
+        if self.has_change_permission(request, obj):
+            return shown
+        # Who may not change it is shown the columns themselves.
+        return [
+            (title, {**options, "fields": _swapped(options["fields"], "handshake", "steps")})
+            for title, options in shown
+        ]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: DataSource | None = None
     ) -> tuple[str, ...]:
         # Its name is its identity in logs, counters and workers.
-        return (*self.readonly_fields, *(("name",) if obj else ()))
+        return (*self.readonly_fields, "steps", *(("name",) if obj else ()))
 
     def save_model(
         self,
@@ -87,6 +164,16 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
         # Only what was typed: the counters were read a while ago, and the pipeline has written
         # them since.
         obj.save(update_fields=form.changed_data if change else None)
+        if names := services.overlapping(source=obj):
+            self.message_user(
+                request,
+                gettext(
+                    "Some of this is collected by %(names)s, too. Both number what they publish "
+                    "on the same subjects, so that each seems to lose messages."
+                )
+                % {"names": ", ".join(names)},
+                messages.WARNING,
+            )
 
     @admin.action(description=_("Enable"))
     def enable(self, request: HttpRequest, sources: QuerySet[DataSource]) -> None:
@@ -109,3 +196,20 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
             if count
             else gettext("Nothing to do: they are disabled already."),
         )
+
+
+def _swapped(fields: Sequence[Any], name: str, other: str) -> list[Any]:
+    return [other if field == name else field for field in fields]
+
+
+def _number(value: int) -> str:
+    return number_format(value, force_grouping=True)
+
+
+def _table(counts: Mapping[str, int]) -> SafeString | str:
+    if not counts:
+        return gettext("none yet")
+    rows = format_html_join(
+        "", "<dt>{}</dt><dd>{}</dd>", ((w, _number(n)) for w, n in counts.items())
+    )
+    return format_html('<dl class="counts">{}</dl>', rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.services.collection import collection_stats, is_alive
-from pipeline.services.declaring import disable, enable
+from pipeline.services.collection import collection_stats, is_alive, is_unreported
+from pipeline.services.declaring import disable, enable, overlapping
 from pipeline.services.demo import (
     DEMO_NAME,
     declare_demo_source,
@@ -11,18 +11,21 @@ from pipeline.services.demo import (
     move_demo_source,
 )
 from pipeline.services.orders import orders, specs
-from pipeline.services.reports import record_seen, record_status, record_stop
+from pipeline.services.reports import counts, record_seen, record_status, record_stop
 
 __all__ = [
     "DEMO_NAME",
     "collection_stats",
+    "counts",
     "declare_demo_source",
     "disable",
     "enable",
     "has_demo_source",
     "is_alive",
+    "is_unreported",
     "move_demo_source",
     "orders",
+    "overlapping",
     "record_seen",
     "record_status",
     "record_stop",

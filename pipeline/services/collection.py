@@ -24,3 +24,10 @@ def is_alive(*, now: datetime) -> bool:
     """Return whether a pipeline reports on any source."""
     running = DataSource.objects.exclude(state=DataSource.State.STOPPED)
     return running.filter(seen_at__gte=now - SEEN_FOR).exists()
+
+
+def is_unreported(*, source: DataSource, now: datetime) -> bool:
+    """Return whether its state is one of the past: a pipeline ran it, and says nothing any more."""
+    if source.state == DataSource.State.STOPPED or source.seen_at is None:
+        return False
+    return source.seen_at < now - SEEN_FOR
