@@ -4,6 +4,7 @@ What can go wrong with a datum, by stage.
 * PipelineError
     * ReceiveError      the source; reconnect
         * LinkLost
+        * Throttled     we asked too much; wait for so long
         * AuthRefused   permanent
         * Refused       permanent; the venue does not take a subscription of ours
     * DecodeError       permanent; one frame; count it, go on
@@ -28,6 +29,19 @@ class ReceiveError(PipelineError):
 
 class LinkLost(ReceiveError):
     """The source closed, went silent, or could not be reached."""
+
+
+class Throttled(ReceiveError):
+    """
+    The source answers no more for a while, because we asked too much.
+
+    Attributes:
+        wait_s: For so long.
+    """
+
+    def __init__(self, status: int, wait_s: float) -> None:
+        super().__init__(f"answered with {status}: too many calls; none for {wait_s:g} s")
+        self.wait_s = wait_s
 
 
 class AuthRefused(ReceiveError):

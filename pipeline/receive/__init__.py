@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from pipeline.core.spec import SourceSpec
 from pipeline.receive import websocket
-from pipeline.receive.stages import Stages
+from pipeline.receive.stages import Line, Stages
 
-Hold: TypeAlias = Callable[[SourceSpec, Stages, SSLContext | None], Awaitable[None]]
+__all__ = ["KINDS", "Hold", "Line", "Stages"]
+
+Hold: TypeAlias = Callable[[SourceSpec, Line, SSLContext | None], Awaitable[None]]
 
 KINDS: dict[str, Hold] = {"websocket": websocket.hold}

@@ -1,5 +1,5 @@
 """
-WebSocket receiver. The library does the framing: one message, one frame.
+WebSocket receiver: connects, listens, speaks, ends. `checked` and `raw` do the framing.
 
 Compression is not offered: in picows 2.3 a message that stands exactly at the size cap is
 decompressed without any cap from there on.
@@ -8,31 +8,34 @@ decompressed without any cap from there on.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
-import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Coroutine
 from http import HTTPStatus
 from ssl import SSLContext
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
-from picows import WSParsedURL
-from picows.websockets import ClientConnection, InvalidStatus, WebSocketException, connect
+from picows import (
+    WSError,
+    WSHandshakeError,
+    WSInvalidStatusError,
+    WSParsedURL,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    ws_connect,
+)
+from picows.websockets import WebSocketException
 
 from pipeline.core import errors
 from pipeline.core.spec import Credentials, SourceSpec
-from pipeline.receive.stages import Stages
+from pipeline.receive.checked import MAX_MESSAGE, CheckedLink
+from pipeline.receive.raw import RawLink
+from pipeline.receive.silence import Silence
+from pipeline.receive.sockets import open_socket
+from pipeline.receive.stages import Line
 
 CONNECT_S = 10.0
-# A peer that hangs does not answer our close either.
-CLOSE_S = 1.0
-MAX_MESSAGE = 1024 * 1024
-# The library doubles its buffer for as long as one read fills it, and never gives it back; what
-# the kernel holds is the limit. Thirty flooded sources took 460 MB without it, 55 MB with it.
-RECEIVE_BUFFER = 128 * 1024
 
 # What the library has to say is in the error that it raises.
 _wire = logging.getLogger(f"{__name__}.wire")
@@ -40,164 +43,130 @@ _wire.setLevel(logging.CRITICAL)
 
 REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
+Link: TypeAlias = CheckedLink | RawLink
+
 
 async def hold(
     spec: SourceSpec,
-    stages: Stages,
+    line: Line,
     ssl: SSLContext | None,
     *,
     connect_s: float = CONNECT_S,
 ) -> None:
     """
-    Keep one connection until it ends; hand every message to `stages`, in order.
+    Keep one connection until it ends; hand every message to `line`, in order, and say its words.
 
     Raises:
-        AuthRefused: The handshake answered 401 or 403. Permanent.
+        AuthRefused: The handshake answered 401 or 403, or the venue refused a login. Permanent.
         LinkLost: Closed, unreachable, or no complete message for `spec.silence_s`.
     """
+    link = await _connected(spec, line, ssl, connect_s)
     try:
-        async with asyncio.timeout(connect_s):
-            link = await _connected(spec, ssl, connect_s)
-    except InvalidStatus as e:
-        status = e.response.status_code
-        if status in REFUSALS:
-            raise errors.AuthRefused(f"the handshake was answered with {status}") from e
-        raise errors.LinkLost(f"the handshake was answered with {status}") from e
-    except TimeoutError as e:
-        raise errors.LinkLost(f"no connection within {connect_s:g} s") from e
-    except AssertionError as e:
-        # How picows 2.3 says it.
-        raise errors.LinkLost("closed during the handshake") from e
-    except (OSError, UnicodeError, WebSocketException) as e:
-        raise errors.LinkLost(f"no connection: {_said(e)}") from e
-    try:
-        await _read(link, stages, spec.silence_s)
-    except WebSocketException as e:
-        raise errors.LinkLost(f"closed: {_said(e)}") from e
+        await _first_end(_speak(link, line), _listen(link, spec.silence_s))
+    except errors.LinkLost:
+        # A peer that says why and hangs up: the reason counts.
+        line.say(asyncio.get_running_loop().time())
+        raise
     finally:
         await link.close()
 
 
 async def _connected(
-    spec: SourceSpec, ssl: SSLContext | None, connect_s: float
-) -> ClientConnection:
-    options: dict[str, Any] = {"ssl": ssl} if spec.endpoint.startswith("wss:") else {}
-    return await connect(
-        spec.endpoint,
+    spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s: float
+) -> Link:
+    try:
+        async with asyncio.timeout(connect_s):
+            return await _open(spec, line, ssl, connect_s)
+    except WSInvalidStatusError as e:
+        status = e.response.status if e.response is not None else "something else"
+        if status in REFUSALS:
+            raise errors.AuthRefused(f"the handshake was answered with {status:d}") from e
+        raise errors.LinkLost(f"the handshake was answered with {status:d}") from e
+    except TimeoutError as e:
+        raise errors.LinkLost(f"no connection within {connect_s:g} s") from e
+    except (OSError, UnicodeError, WSError) as e:
+        raise errors.LinkLost(f"no connection: {_said(e)}") from e
+
+
+async def _open(spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s: float) -> Link:
+    def begin(request: WSUpgradeRequest, response: WSUpgradeResponse) -> Link:
+        if response.headers.get("Sec-WebSocket-Extensions"):
+            raise WSHandshakeError("the peer insists on an extension")
+        if spec.trusted:
+            return RawLink(line)
+        return CheckedLink(line, request, response, _wire)
+
+    options: dict[str, Any] = {"ssl_context": ssl} if line.url.startswith("wss:") else {}
+    _, link = await ws_connect(
+        begin,
+        line.url,
         **options,
-        additional_headers=_authorization(spec.credentials) if spec.credentials else None,
+        extra_headers=_headers(spec.credentials),
         socket_factory=_open_socket,
-        compression=None,
-        proxy=None,
         # Ours is around all of it; but it is by its own that the library closes the socket of a
         # handshake that was given up.
-        open_timeout=connect_s,
-        # Silence is measured on messages. A ping would only end links whose reading we paused.
-        ping_interval=None,
-        close_timeout=CLOSE_S,
-        max_size=MAX_MESSAGE,
+        websocket_handshake_timeout=connect_s,
+        enable_auto_pong=False,
+        max_frame_size=MAX_MESSAGE,
         # A redirect could lead to where the operator did not point, with credentials.
         max_redirects=0,
         read_buffer_init_size=spec.buffer_size,
-        logger=_wire,
+        logger_name=_wire,
     )
+    if link is None:
+        # How picows 2.3 says it.
+        raise errors.LinkLost("closed during the handshake")
+    found: Link = link
+    return found
 
 
-async def _read(link: ClientConnection, stages: Stages, silence_s: float) -> None:
+async def _listen(link: Link, silence_s: float) -> None:
     try:
-        async with _Silence(silence_s) as silence:
-            while True:
-                frame = await link.recv(decode=False)
-                received_ns = time.time_ns()
-                assert isinstance(frame, bytes)  # decode=False
-                silence.broken()
-                if not stages.accept(frame, received_ns):
-                    # Not reading is what slows the peer down.
-                    with silence.excused():
-                        await stages.room()
+        async with Silence(silence_s) as silence:
+            await link.read(silence)
     except TimeoutError as e:
         raise errors.LinkLost(f"silent for {silence_s:g} s") from e
+    except WebSocketException as e:
+        raise errors.LinkLost(f"closed: {_said(e)}") from e
+    raise errors.LinkLost("closed")
 
 
-class _Silence:
-    """
-    Raises TimeoutError in its block once nothing `broke` it for `limit_s`.
-
-    One timer that looks at a time stamp: a timer per message would cost more than decoding it.
-    """
-
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
-        self._loop = asyncio.get_running_loop()
-        self._timeout = asyncio.timeout(None)
-        self._since_s = self._loop.time()
-        self._excused = False
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def __aenter__(self) -> _Silence:
-        await self._timeout.__aenter__()
-        self._look()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._timeout.__aexit__(kind, error, trace)
-
-    def broken(self) -> None:
-        self._since_s = self._loop.time()
-
-    @contextlib.contextmanager
-    def excused(self) -> Iterator[None]:
-        """Do not count: it is we who do not listen."""
-        self._excused = True
+async def _speak(link: Link, line: Line) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        texts, due_s = line.say(loop.time())
         try:
-            yield
-        finally:
-            self._excused = False
-            self.broken()
+            for text in texts:
+                await link.say(text)
+        except WebSocketException as e:
+            raise errors.LinkLost(f"closed: {_said(e)}") from e
+        await line.stirred(due_s - loop.time())
 
-    def _look(self) -> None:
-        left_s = self._limit_s - (self._loop.time() - self._since_s)
-        if self._excused:
-            left_s = self._limit_s
-        if left_s > 0:
-            self._timer = self._loop.call_later(left_s, self._look)
-        else:
-            self._timeout.reschedule(self._loop.time())
+
+async def _first_end(*works: Coroutine[Any, Any, None]) -> None:
+    """End all works with the first that ends; raise what it raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended = [task for task in tasks if task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()
 
 
 async def _open_socket(url: WSParsedURL) -> socket.socket:
-    """Return a connected socket whose receive buffer is capped; it must be before it connects."""
-    loop = asyncio.get_running_loop()
-    failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        url.host, url.port, type=socket.SOCK_STREAM
-    ):
-        link = socket.socket(family, kind, protocol)
-        try:
-            link.setblocking(False)
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            await loop.sock_connect(link, address)
-        except OSError as e:
-            link.close()
-            failure = e
-        except BaseException:
-            link.close()
-            raise
-        else:
-            return link
-    raise failure
+    return await open_socket(url.host, url.port)
 
 
-def _authorization(credentials: Credentials) -> dict[str, str]:
-    login = f"{credentials.username}:{credentials.password}".encode()
-    return {"Authorization": f"Basic {b64encode(login).decode()}"}
+def _headers(credentials: Credentials | None) -> dict[str, str]:
+    headers = {"User-Agent": "tickplane"}
+    if credentials is not None:
+        login = f"{credentials.username}:{credentials.password}".encode()
+        headers["Authorization"] = f"Basic {b64encode(login).decode()}"
+    return headers
 
 
 def _said(error: Exception) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from base64 import b64encode
 from contextlib import asynccontextmanager, suppress
@@ -11,13 +12,14 @@ from websockets.asyncio.server import serve
 
 from pipeline.core import errors
 from pipeline.core.spec import Credentials, SourceSpec
-from pipeline.receive.websocket import hold
+from pipeline.receive import websocket
 
 
 class Pages:
-    """Stages that keep what they are given."""
+    """A line that keeps what it is given, and has nothing to say."""
 
     def __init__(self, *, room: bool = True):
+        self.url = ""
         self.frames: list[bytes] = []
         self.has_room = room
         self.asked_for_room = asyncio.Event()
@@ -32,6 +34,23 @@ class Pages:
         self.asked_for_room.set()
         await self.may_go_on.wait()
         self.has_room = True
+
+    def say(self, now_s):
+        return [], math.inf
+
+    async def stirred(self, at_most_s):
+        await asyncio.Event().wait()
+
+
+async def hold(spec, line, ssl, **more):
+    line.url = spec.endpoint
+    await websocket.hold(spec, line, ssl, **more)
+
+
+@pytest.fixture(params=["checked", "raw"])
+def kind(request):
+    """Both ways to read a link."""
+    return {"trusted": request.param == "raw"}
 
 
 def spec(port, **more):
@@ -64,7 +83,7 @@ async def raw_peer(answer):
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_hands_on_each_message_then_says_the_link_is_lost():
+async def test_hands_on_each_message_then_says_the_link_is_lost(kind):
     async def two_messages(link):
         await link.send("one")
         await link.send(b"two")
@@ -72,24 +91,24 @@ async def test_hands_on_each_message_then_says_the_link_is_lost():
     stages = Pages()
     async with exchange(two_messages) as port:
         with pytest.raises(errors.LinkLost, match="closed"):
-            await hold(spec(port), stages, None)
+            await hold(spec(port, **kind), stages, None)
 
     assert stages.frames == [b"one", b"two"]
 
 
-async def test_fragments_are_one_message():
+async def test_fragments_are_one_message(kind):
     async def in_pieces(link):
         await link.send(["on", "e"])
 
     stages = Pages()
     async with exchange(in_pieces) as port:
         with pytest.raises(errors.LinkLost):
-            await hold(spec(port), stages, None)
+            await hold(spec(port, **kind), stages, None)
 
     assert stages.frames == [b"one"]
 
 
-async def test_silence_is_a_lost_link():
+async def test_silence_is_a_lost_link(kind):
     async def one_then_nothing(link):
         await link.send("one")
         await link.wait_closed()
@@ -97,12 +116,12 @@ async def test_silence_is_a_lost_link():
     stages = Pages()
     async with exchange(one_then_nothing) as port:
         with pytest.raises(errors.LinkLost, match="silent"):
-            await hold(spec(port, silence_s=0.2), stages, None)
+            await hold(spec(port, silence_s=0.2, **kind), stages, None)
 
     assert stages.frames == [b"one"]
 
 
-async def test_a_message_that_never_ends_is_silence_too():
+async def test_a_message_that_never_ends_is_silence_too(kind):
     async def drip(link):
         async def pieces():
             while True:
@@ -115,7 +134,7 @@ async def test_a_message_that_never_ends_is_silence_too():
     stages = Pages()
     async with exchange(drip) as port:
         with pytest.raises(errors.LinkLost, match="silent"):
-            await hold(spec(port, silence_s=0.3), stages, None)
+            await hold(spec(port, silence_s=0.3, **kind), stages, None)
 
     assert stages.frames == []
 
@@ -205,7 +224,7 @@ async def test_a_redirect_is_not_followed():
             await hold(spec(port), Pages(), None)
 
 
-async def test_a_message_beyond_the_cap_ends_the_link():
+async def test_a_message_beyond_the_cap_ends_the_link(kind):
     async def flood(link):
         with suppress(Exception):
             await link.send("x" * (1024 * 1024 + 1))
@@ -214,45 +233,49 @@ async def test_a_message_beyond_the_cap_ends_the_link():
     stages = Pages()
     async with exchange(flood) as port:
         with pytest.raises(errors.LinkLost):
-            await hold(spec(port), stages, None)
+            await hold(spec(port, **kind), stages, None)
 
     assert stages.frames == []
 
 
-async def test_text_that_is_no_utf8_is_left_to_the_decoder():
+async def test_text_that_is_no_utf8_is_left_to_the_decoder(kind):
     async def babble(link):
         await link.send(b"\xff\xfe", text=True)
 
     stages = Pages()
     async with exchange(babble) as port:
         with pytest.raises(errors.LinkLost):
-            await hold(spec(port), stages, None)
+            await hold(spec(port, **kind), stages, None)
 
     assert stages.frames == [b"\xff\xfe"]
 
 
-async def test_without_room_nothing_is_read_and_that_is_no_silence():
+async def test_without_room_nothing_is_read_and_that_is_no_silence(kind):
+    messages = [str(number).ljust(20_000).encode() for number in range(50)]
+
     async def pour(link):
-        for number in range(50):
-            await link.send(str(number))
+        for message in messages:
+            await link.send(message)
         await link.wait_closed()
 
     stages = Pages(room=False)
     async with exchange(pour) as port:
-        task = asyncio.create_task(hold(spec(port, silence_s=0.3), stages, None))
+        task = asyncio.create_task(hold(spec(port, silence_s=0.3, **kind), stages, None))
         async with asyncio.timeout(5):
             await stages.asked_for_room.wait()
         await asyncio.sleep(0.7)  # Longer than the silence that ends a link.
-        assert stages.frames == [b"0"]
+        # A raw link hands on what it had read already.
+        assert stages.frames == messages[: len(stages.frames)]
+        assert len(stages.frames) < (10 if kind["trusted"] else 2)
         stages.may_go_on.set()
 
         with pytest.raises(errors.LinkLost, match="silent"):
             await task
 
-    assert stages.frames == [str(number).encode() for number in range(50)]
+    assert stages.frames == messages
 
 
-async def test_a_cancelled_receiver_closes_its_link():
+async def test_a_cancelled_receiver_closes_its_link(kind):
     closed = asyncio.Event()
 
     async def wait(link):
@@ -262,7 +285,7 @@ async def test_a_cancelled_receiver_closes_its_link():
 
     stages = Pages()
     async with exchange(wait) as port:
-        task = asyncio.create_task(hold(spec(port), stages, None))
+        task = asyncio.create_task(hold(spec(port, **kind), stages, None))
         async with asyncio.timeout(5):
             while not stages.frames:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

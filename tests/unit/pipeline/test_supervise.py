@@ -79,6 +79,12 @@ def states(found):
     return {status.source_id: status.state for status in found.statuses()}
 
 
+async def becomes(found, state, source_id="a"):
+    async with asyncio.timeout(5):
+        while states(found)[source_id] is not state:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
 async def test_only_what_changed_is_started_or_stopped(links):
     async with asyncio.TaskGroup() as tasks:
         found = supervisor(tasks, links)
@@ -165,6 +171,7 @@ async def test_a_refused_source_waits_for_other_settings(links):
         found = supervisor(tasks, links)
         await found.reconcile([spec("a")])
         await links.until(lambda: links.held == ["a"])
+        await becomes(found, State.REFUSED)
         await found.reconcile([spec("a")])
         assert states(found) == {"a": State.REFUSED}
 

@@ -1,0 +1,94 @@
+"""What is said on one link and who hears: between a receiver and the stages of its source."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+
+from pipeline.core.conversation import Conversation
+from pipeline.core.venues.venue import Channel
+from pipeline.flow import Stages
+
+
+class Line:
+    """
+    Attributes:
+        url: Where the link leads.
+        talk: What is said and answered.
+        opened: Whether the link is there.
+        heard: Whether anything came. spoke: Whether data came, and not only replies.
+    """
+
+    def __init__(
+        self, url: str, talk: Conversation, stages: Stages, on_news: Callable[[], None]
+    ) -> None:
+        """
+        Args:
+            on_news: Called at what the source has to look at; must return at once.
+        """
+        self.url = url
+        self.talk = talk
+        self.opened = False
+        self.heard = False
+        self.spoke = False
+        self._stages = stages
+        self._on_news = on_news
+        self._stir = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether all subscriptions are answered for."""
+        return self.opened and self.talk.ready
+
+    def want(self, channels: Iterable[Channel]) -> None:
+        self.talk.subscriptions.want(channels)
+        self._stir.set()
+
+    def renew(self, channels: Iterable[Channel]) -> None:
+        self.talk.subscriptions.renew(channels)
+        self._stir.set()
+
+    # What the receiver calls; see `pipeline.receive.stages.Line`.
+
+    def accept(self, frame: bytes | memoryview, received_ns: int) -> bool:
+        if not self.heard:
+            self.heard = True
+            self._on_news()
+        if self.talk.scripted:
+            self.talk.hear_frame(frame)
+            self._stir.set()
+            return True
+        room = self._stages.accept(frame, received_ns)
+        if self._stages.replies:
+            self._hear()
+        elif not self.spoke:
+            self.spoke = True
+            self._on_news()
+        return room
+
+    async def room(self) -> None:
+        await self._stages.room()
+
+    def say(self, now_s: float) -> tuple[list[bytes], float]:
+        self.opened = True
+        said = self.talk.say(now_s)
+        # What the address names is taken without an answer, and some time is over.
+        self._on_news()
+        return said
+
+    async def stirred(self, at_most_s: float) -> None:
+        try:
+            async with asyncio.timeout(None if at_most_s == math.inf else at_most_s):
+                await self._stir.wait()
+        except TimeoutError:
+            pass
+        self._stir.clear()
+
+    def _hear(self) -> None:
+        # The frame was this link's, so the replies in it are.
+        replies = self._stages.replies
+        while replies:
+            self.talk.hear(replies.popleft())
+        self._stir.set()
+        self._on_news()

@@ -1,0 +1,90 @@
+"""What the sources of one worker share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from ssl import SSLContext
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from pipeline import receive
+from pipeline.core.ratelimit import Bucket
+from pipeline.core.spec import SourceSpec
+from pipeline.core.venues.venue import Limits, Venue
+from pipeline.flow import Publisher
+from pipeline.supervise.desk import Desk, Get
+from pipeline.supervise.table import Table
+from pipeline.supervise.turnstile import Turnstile
+
+_MINUTE_S = 60.0
+
+
+class Voice(Protocol):
+    """Who tells others on NATS; see `streams.broker.voice`."""
+
+    def alert(self, level: str, type: str, text: str, **details: Any) -> None: ...  # noqa: A002
+
+    def event(self, name: str, **details: Any) -> None: ...
+
+
+class Means:
+    """
+    Attributes:
+        ssl: One for all: a context per source costs a megabyte each.
+        clock_ns, dice: The time of day, and a random number from 0 to 1.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        publisher: Publisher,
+        *,
+        tasks: asyncio.TaskGroup,
+        get: Get,
+        voice: Voice,
+        clock_ns: Callable[[], int],
+        dice: Callable[[], float],
+        ssl: SSLContext | None,
+        kinds: Mapping[str, receive.Hold],
+    ) -> None:
+        self.publisher = publisher
+        self.voice = voice
+        self.clock_ns = clock_ns
+        self.dice = dice
+        self.ssl = ssl
+        self.kinds = kinds
+        self._tasks = tasks
+        self._get = get
+        self._desks: dict[str, Desk] = {}
+        self._gates: dict[str, Turnstile] = {}
+        self._tables: dict[tuple[str, str], Table] = {}
+
+    def desk(self, rest_endpoint: str, limits: Limits) -> Desk:
+        """Return the desk of a host: limits are counted by address, whoever asks."""
+        host = urlsplit(rest_endpoint).netloc
+        if host not in self._desks:
+            self._desks[host] = Desk(
+                rest_endpoint, limits, get=self._get, tasks=self._tasks, dice=self.dice
+            )
+        return self._desks[host]
+
+    def gate(self, endpoint: str, limits: Limits) -> Turnstile:
+        """Return what stands before new links to a host."""
+        host = urlsplit(endpoint).netloc
+        if host not in self._gates:
+            # Half at once: a worker begins with many. The other half as the minute goes by.
+            half = limits.connects_per_minute / 2
+            self._gates[host] = Turnstile(Bucket(max(half, 1.0), half / _MINUTE_S))
+        return self._gates[host]
+
+    def table(self, spec: SourceSpec, venue: Venue) -> Table:
+        key = spec.rest_endpoint, venue.name
+        if key not in self._tables:
+            desk = self.desk(spec.rest_endpoint, venue.limits)
+            self._tables[key] = Table(venue.name, venue, desk)
+        return self._tables[key]
+
+    def close(self) -> None:
+        """Drop what is under way for nobody's sake."""
+        for desk in self._desks.values():
+            desk.close()

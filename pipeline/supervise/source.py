@@ -1,0 +1,290 @@
+"""One source: what it subscribes to, over how many links, and where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from pipeline.core.addresses import completed
+from pipeline.core.errors import BadOption, PipelineError, ReceiveError
+from pipeline.core.spec import SourceSpec
+from pipeline.core.status import SourceStatus, State
+from pipeline.core.venues import VENUES
+from pipeline.core.venues.venue import Channel
+from pipeline.flow import Stages
+from pipeline.supervise.errands import Errands
+from pipeline.supervise.line import Line
+from pipeline.supervise.link import Link
+from pipeline.supervise.means import Means
+from pipeline.supervise.plan import Plan
+from pipeline.supervise.slot import Slot
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0
+MAX_ERROR = 200
+
+# The worst of its links is what a source stands for.
+_WORST = (State.DEGRADED, State.RECONNECTING, State.CONNECTING, State.RUNNING)
+
+
+class Source:
+    """
+    Attributes:
+        spec: As it was declared.
+        stages, began_ns: See `Stages`, `SourceStatus`.
+    """
+
+    def __init__(self, spec: SourceSpec, means: Means, before: Source | None = None) -> None:
+        """
+        Args:
+            before: The same source with other settings, which has ended.
+
+        Raises:
+            BadOption: It cannot be as it is declared.
+        """
+        self.spec = spec
+        self._means = means
+        self._full = completed(spec, VENUES[spec.venue])
+        self.stages = Stages(self._full, means.publisher, means.clock_ns)
+        self.stages.on_want = self._stir
+        if before is not None:
+            self.stages.count_on_from(before.stages)
+        self._plan = Plan(self._full, self.stages.venue, means, self._stir)
+        self._errands = Errands(self._full, self.stages, means)
+        self._slots: list[Slot] = []
+        self._retired: list[Link] = []
+        # What the normaliser was told of, and what of it a link carries now.
+        self._known: dict[str, Channel] = {}
+        self._carried: dict[str, Channel] = {}
+        self._news = asyncio.Event()
+        self._tick_s = 0.0
+        self._state = State.CONNECTING
+        self._since_ns = means.clock_ns()
+        self.began_ns: int = before.began_ns if before is not None else self._since_ns
+        self._last_error = ""
+        self._alerted = False
+
+    async def run(self) -> None:
+        """Hold the links, again and again. Returns only when the source refuses us."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                now_s = loop.time()
+                due_s = self._step(now_s)
+                await self._until_news(due_s - now_s)
+        except (ReceiveError, BadOption) as e:
+            if not e.permanent:
+                raise
+            self._refuse(e)
+        finally:
+            await self._close()
+
+    def change(self, spec: SourceSpec) -> None:
+        """Subscribe to what this one names instead; the links stay."""
+        self.spec = spec
+        self._full = completed(spec, VENUES[spec.venue])
+        self._plan.change(self._full)
+        self._stir()
+
+    def end(self) -> None:
+        """Say so; its task has ended."""
+        self._enter(State.STOPPED)
+
+    def status(self) -> SourceStatus:
+        self._look()
+        stages, counts = self.stages, self.stages.normaliser.counts
+        return SourceStatus(
+            source_id=self.spec.source_id,
+            began_ns=self.began_ns,
+            state=self._state,
+            since_ns=self._since_ns,
+            last_error=self._complaint()[:MAX_ERROR],
+            received=stages.received,
+            published=stages.published,
+            ignored=stages.ignored.total(),
+            undecodable=stages.undecodable.total(),
+            last_message_ns=stages.last_message_ns,
+            by_type=dict(stages.normaliser.published),
+            problems=dict(stages.undecodable),
+            channels=len(self._carried),
+            links=sum(1 for line in self._lines() if line.opened),
+            repeated=counts.repeated,
+            gaps=counts.gaps,
+            resyncs=counts.resyncs,
+            stale=counts.stale,
+            disconnects=counts.disconnects,
+            backfilled=counts.backfilled,
+            bad_checksums=counts.bad_checksums,
+        )
+
+    # What the slots ask for; see `pipeline.supervise.slot.Owner`.
+
+    def open(self, slot: Slot) -> Link:
+        line = self._plan.line(slot, self.stages, self._stir)
+        return Link(line, self._hold, self._stir)
+
+    def lost(self, slot: Slot, link: Link, error: ReceiveError) -> None:
+        self._last_error = str(error)
+        self._take_news(link.line)
+        taken = link.line.talk.subscriptions.taken
+        self._silence(taken.values(), str(error))
+        for other in slot.links:
+            self._carry(other.line.talk.subscriptions.taken.values())
+        wanted = self._wanted()
+        self._forget([c for name, c in taken.items() if name not in wanted])
+
+    def retire(self, link: Link) -> None:
+        link.task.cancel()
+        self._retired.append(link)
+
+    def _step(self, now_s: float) -> float:
+        if self._plan.changed:
+            self._arrange()
+        for line in self._lines():
+            self._take_news(line)
+        self._bury()
+        due_s = min([slot.step(now_s) for slot in self._slots], default=now_s + TICK_S)
+        if now_s >= self._tick_s:
+            self._tick_s = now_s + TICK_S
+            self.stages.tell(self.stages.normaliser.look(self._now_ns()), self._now_ns())
+            self._plan.refresh(now_s)
+        self._look()
+        self._announce()
+        errand_s = self._errands.run(now_s, self._slots)
+        return min(due_s, self._tick_s, errand_s)
+
+    async def _hold(self, line: Line) -> None:
+        means = self._means
+        # A full publisher would only make the new link wait: wait first.
+        await self.stages.room()
+        await means.gate(self._full.endpoint, self.stages.venue.limits).turn()
+        await means.kinds[self.spec.protocol](self._full, line, means.ssl)
+
+    def _arrange(self) -> None:
+        """Spread what is wanted over the links; those that carry nothing any more end."""
+        self._slots, idle = self._plan.arranged(self._slots, self)
+        for slot in idle:
+            self._forget(slot.channels)
+            slot.end()
+        on_lines = {n for line in self._lines() for n in line.talk.subscriptions.taken}
+        # What a link still carries is forgotten when the venue has confirmed that it ends.
+        kept = self._wanted() | on_lines
+        self._forget([c for name, c in self._known.items() if name not in kept])
+
+    def _wanted(self) -> set[str]:
+        return {c.name for slot in self._slots for c in (*slot.named, *slot.channels)}
+
+    def _take_news(self, line: Line) -> None:
+        """Let the normaliser know what a link carries, and what it carries no more."""
+        told = line.talk.subscriptions
+        if told.took:
+            self._carry(told.took)
+            told.took.clear()
+        if told.dropped:
+            wanted = self._wanted()
+            self._forget([c for c in told.dropped if c.name not in wanted])
+            told.dropped.clear()
+
+    def _carry(self, channels: Iterable[Channel]) -> None:
+        fresh = {c.name: c for c in channels if c.name not in self._carried}
+        self._carried |= fresh
+        self._known |= fresh
+        if fresh:
+            self.stages.normaliser.subscribed(fresh.values(), self._now_ns())
+
+    def _forget(self, channels: Iterable[Channel]) -> None:
+        gone = [c for c in channels if self._known.pop(c.name, None) is not None]
+        for channel in gone:
+            self._carried.pop(channel.name, None)
+        if gone:
+            self.stages.normaliser.unsubscribed(gone)
+
+    def _silence(self, channels: Iterable[Channel], reason: str) -> None:
+        """Publish that these channels say nothing any more."""
+        silent = [self._carried.pop(c.name) for c in channels if c.name in self._carried]
+        if silent:
+            now_ns = self._now_ns()
+            told = self.stages.normaliser.disconnected(silent, reason[:MAX_ERROR], now_ns)
+            self.stages.tell(told, now_ns)
+
+    def _bury(self) -> None:
+        for link in [link for link in self._retired if link.task.done()]:
+            self._retired.remove(link)
+            if not link.task.cancelled():
+                link.error()  # A bug propagates; all else was to be.
+
+    async def _close(self) -> None:
+        for slot in self._slots:
+            slot.end()
+        self._errands.forget()
+        self._plan.forget()
+        self._silence(list(self._carried.values()), "the source was stopped")
+        if tasks := [link.task for link in self._retired]:
+            await asyncio.wait(tasks)
+        self._slots = []
+        self._bury()
+
+    def _refuse(self, error: PipelineError) -> None:
+        self._last_error = str(error)
+        self._enter(State.REFUSED)
+        logger.error(
+            "%s: %s; not tried again until its settings change", self.spec.source_id, error
+        )
+
+    def _look(self) -> None:
+        if self._state not in (State.REFUSED, State.STOPPED):
+            states = {slot.state for slot in self._slots}
+            self._enter(next((s for s in _WORST if s in states), State.CONNECTING))
+
+    def _enter(self, state: State) -> None:
+        if state is not self._state:
+            self._state = state
+            self._since_ns = self._now_ns()
+
+    def _announce(self) -> None:
+        degraded = any(slot.degraded for slot in self._slots)
+        if degraded is self._alerted:
+            return
+        self._alerted = degraded
+        source_id = self.spec.source_id
+        if degraded:
+            text = f"{source_id} fails again and again, and is still tried: {self._last_error}"
+            self._means.voice.alert("warning", "source_degraded", text, source=source_id)
+        else:
+            self._means.voice.event("source_recovered", source=source_id)
+
+    def _complaint(self) -> str:
+        """Return the last error; before it, subscriptions that the venue does not take."""
+        said = [self._last_error] if self._last_error else []
+        refused: dict[str, str] = {}
+        for line in self._lines():
+            refused |= line.talk.subscriptions.refused
+            said = [line.talk.complaint] if line.talk.complaint else said
+        if refused:
+            name, why = next(iter(refused.items()))
+            said.insert(0, f"{len(refused)} subscriptions refused, such as {name}: {why}")
+        elif not said and not self._slots:
+            said = [self._plan.complaint]
+        return "; ".join(said)
+
+    def _lines(self) -> list[Line]:
+        return [link.line for slot in self._slots for link in slot.links]
+
+    def _now_ns(self) -> int:
+        return self._means.clock_ns()
+
+    def _stir(self) -> None:
+        self._news.set()
+
+    async def _until_news(self, at_most_s: float) -> None:
+        if at_most_s <= 0:
+            await asyncio.sleep(0)
+        else:
+            try:
+                async with asyncio.timeout(at_most_s):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+        self._news.clear()
