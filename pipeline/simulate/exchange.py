@@ -43,7 +43,7 @@ class Exchange:
     Attributes:
         faults: What it shall do wrong.
         calls: The REST calls that came. heard: What clients sent over WebSockets.
-        address: `127.0.0.1:9443/binance`, once it is served.
+        endpoint, rest_endpoint: The addresses of a source, once it is served.
     """
 
     def __init__(
@@ -53,16 +53,18 @@ class Exchange:
         clock_ns: Callable[[], int],
         *,
         remember: int | None = None,
+        checksums: bool = False,
     ) -> None:
         """
         Args:
             remember: How many changes and trades of each symbol to keep; None for all.
+            checksums: Whether books carry real ones; today's OKX sends 0.
         """
         self.venue = venue
         self.faults = Faults()
         self.calls: list[Call] = []
         self.heard: list[str] = []
-        self.address = ""
+        self.endpoint = self.rest_endpoint = ""
         self._clock_ns = clock_ns
         # Microseconds, because numbers grow more slowly than those: a later start begins higher.
         self.market = Market(
@@ -72,7 +74,7 @@ class Exchange:
             holes=venue in WITH_HOLES,
             most=remember,
         )
-        self.mouth = MOUTHS[venue](self.market, self.faults)
+        self.mouth = MOUTHS[venue](self.market, self.faults, checksums=checksums)
         self.budget = Budget(*self.mouth.calls_per)
         self._most_notes = remember
         self._clients: dict[ServerConnection, Session] = {}
@@ -82,15 +84,6 @@ class Exchange:
         self._closing: set[asyncio.Future[None]] = set()
 
     # For tests
-
-    @property
-    def endpoint(self) -> str:
-        """The address of a source; the venue's own paths are below it."""
-        return f"ws://{self.address}"
-
-    @property
-    def rest_endpoint(self) -> str:
-        return f"http://{self.address}"
 
     @property
     def symbols(self) -> list[str]:

@@ -68,6 +68,21 @@ class Simulator:
             next_s = max(next_s + tick_s / STEPS_PER_TICK, loop.time())
             await asyncio.sleep(next_s - loop.time())
 
+    def name(self) -> None:
+        """Tell each exchange its addresses: the server's own, if nobody before it answers there."""
+        for exchange in self.exchanges.values():
+            exchange.rest_endpoint = f"http://{self.address}"
+            exchange.endpoint = f"ws://{self.address}"
+            if self._first(exchange.mouth.path) is not exchange:
+                exchange.endpoint += f"/{exchange.venue}{exchange.mouth.path}"
+
+    def _first(self, path: str) -> Exchange | None:
+        for exchange in self.exchanges.values():
+            with contextlib.suppress(UnknownPath):
+                exchange.session(path)
+                return exchange
+        return None
+
     def end(self) -> None:
         """Let go of the calls that are never answered."""
         self._ending.set()
@@ -104,6 +119,7 @@ async def simulating(  # noqa: PLR0913
     host: str = "127.0.0.1",
     port: int = 0,
     remember: int | None = None,
+    checksums: bool = False,
     clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[Simulator]:
     """
@@ -113,19 +129,20 @@ async def simulating(  # noqa: PLR0913
         seed: The same seed gives the same walk of prices; numbers and times stay those of now.
         tick_s: How long a tenth of a second of the market takes; None lets it stand still but for
             `tick`.
-        remember: See `Exchange`.
+        remember, checksums: See `Exchange`.
 
     Raises:
         CannotListen: The port is taken.
     """
     simulator = Simulator(
-        [Exchange(venue, seed, clock_ns, remember=remember) for venue in venues or MOUTHS]
+        [
+            Exchange(venue, seed, clock_ns, remember=remember, checksums=checksums)
+            for venue in venues or MOUTHS
+        ]
     )
-    alone = len(simulator.exchanges) == 1
     async with listening(simulator, host, port) as server:
         simulator.address = address(server)
-        for venue, exchange in simulator.exchanges.items():
-            exchange.address = simulator.address if alone else f"{simulator.address}/{venue}"
+        simulator.name()
         simulator.pacing = asyncio.ensure_future(simulator.pace(tick_s))
         try:
             yield simulator
@@ -138,16 +155,22 @@ async def simulating(  # noqa: PLR0913
 
 
 @contextlib.asynccontextmanager
-async def simulated(
+async def simulated(  # noqa: PLR0913
     venue: str,
     *,
     seed: int | None = 1,
     tick_s: float | None = TICK_S,
     remember: int | None = None,
+    checksums: bool = False,
     clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[Exchange]:
     """Serve one venue, at the paths of the real one, until the block ends; see `simulating`."""
     async with simulating(
-        venue, seed=seed, tick_s=tick_s, remember=remember, clock_ns=clock_ns
+        venue,
+        seed=seed,
+        tick_s=tick_s,
+        remember=remember,
+        checksums=checksums,
+        clock_ns=clock_ns,
     ) as simulator:
         yield simulator.exchanges[venue]

@@ -78,7 +78,11 @@ class Mouth(Protocol):
     rest_root: str
     calls_per: tuple[int, float]
 
-    def __init__(self, market: Market, faults: Faults) -> None: ...
+    def __init__(self, market: Market, faults: Faults, *, checksums: bool) -> None:
+        """
+        Args:
+            checksums: Whether books carry real ones, where the venue has a field for them.
+        """
 
     def session(self, path: str, now_s: float) -> Session:
         """

@@ -48,7 +48,7 @@ class BinanceSpot:
     inverse = False
     parted = False
 
-    def __init__(self, market: Market, faults: Faults) -> None:
+    def __init__(self, market: Market, faults: Faults, *, checksums: bool) -> None:
         self._market = market
         self._faults = faults
         self._by_name = {symbol.lower(): book for symbol, book in market.books.items()}

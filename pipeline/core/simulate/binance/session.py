@@ -61,7 +61,7 @@ class Session:
         if names == ["stream"]:
             self.form = COMBINED
             listed = "/".join(parse_qs(parts.query).get("streams", [])).split("/")
-        elif names[:1] == ["ws"]:
+        elif names[:1] == ["ws"] and all(map(_may_be_a_stream, names[1:])):
             self.form = PLAIN
             listed = names[1:]
         else:
@@ -114,6 +114,10 @@ class Session:
         while self._asked_s[0] <= now_s - 1:
             self._asked_s.popleft()
         return len(self._asked_s) > self._messages_per_s
+
+
+def _may_be_a_stream(name: str) -> bool:
+    return not name or "@" in name or name.startswith("!")
 
 
 class _Request(msgspec.Struct):
