@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import BadOption, DecodeError
-from pipeline.core.messages import Accepted, Aggressor, OrderBook, Trade
+from pipeline.core.messages import Accepted, Aggressor, Flag, OrderBook, Trade
+from pipeline.core.normalise import BackfillTrades, Normaliser
 from pipeline.core.venues import VENUES
 from pipeline.core.venues.okx import Okx
 from pipeline.core.venues.venue import Instrument, Step
+from streams.core.templates import STANDARD
 
 PUBLIC = "wss://ws.okx.com:8443/ws/v5/public"
 BUSINESS = "wss://ws.okx.com:8443/ws/v5/business"
@@ -426,3 +428,45 @@ def test_any_answer_is_read_or_our_error(data):
             read(data)
         except DecodeError:
             continue
+
+
+# Trades of several, and their numbers
+
+
+def numbers(outgoing):
+    return [(one.content.first_seq, one.content.seq, one.flags) for one in outgoing]
+
+
+def test_trades_that_were_missed_are_filled_in_up_to_the_first_that_the_next_one_sums_up():
+    wants: list[Any] = []
+    okx = Okx({})
+    normaliser = Normaliser(okx, STANDARD, epoch=1, ask=wants.append, can_call=True)
+    channels = okx.channels(["trade"], ["BTC-USDT"], [])
+    normaliser.subscribed(channels, 1)
+
+    def live(trade_id, count):
+        data = TOLD | {"tradeId": str(trade_id), "count": str(count)}
+        frame = {"arg": {"channel": "trades", "instId": "BTC-USDT"}, "data": [data]}
+        (heard,) = okx.decode(json.dumps(frame).encode())
+        assert isinstance(heard, Trade)
+        return normaliser.take(heard, 2)
+
+    assert numbers(live(100, 1)) == [(0, 100, 0)]
+    assert numbers(live(103, 3)) == [(101, 103, 0)]
+    normaliser.disconnected(channels, "lost", 3)
+    normaliser.subscribed(channels, 4)
+
+    (gap,) = live(110, 3)
+    assert (gap.content.first_missing, gap.content.last_missing) == (104, 107)
+    (want,) = wants
+    assert isinstance(want, BackfillTrades)
+    call = okx.trades_call(want.symbol, want.after)
+    assert call is not None
+    assert "&after=204&" in call.path
+    answer = body(*(TOLD | {"tradeId": str(number)} for number in range(112, 98, -1)))
+    said = normaliser.backfilled("BTC-USDT", okx.trades("BTC-USDT", answer), 5)
+
+    assert numbers(said) == [
+        *((0, number, Flag.BACKFILL) for number in range(104, 108)),
+        (108, 110, 0),
+    ]
