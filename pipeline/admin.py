@@ -28,6 +28,11 @@ LINK_FIELDS = (
     ("link_life_s", "renew_at"), ("buffer_size", "linger_ms"), "trusted",
 )  # fmt: skip
 TALK_FIELDS = ("handshake", ("ping_text", "ping_every_s"))
+SEEN_FIELDS = (
+    ("condition", "state_since", "seen_at"), "last_error", ("channels", "links", "epoch"),
+    ("received_count", "published_count", "last_message_at"), ("types_seen", "troubles_seen"),
+    "is_demo",
+)  # fmt: skip
 # As `services.reports.TROUBLES` has them, in the order in which they matter.
 TROUBLES = {
     "gaps": _("gaps"),
@@ -39,6 +44,14 @@ TROUBLES = {
     "repeated": _("repeats left out"),
     "ignored": _("frames of no use"),
 }
+# What the list tells of them.
+SHORT = {
+    "gaps": _("gaps"),
+    "stale": _("stale"),
+    "disconnects": _("interruptions"),
+    "bad_checksums": _("bad checksums"),
+    "undecodable": _("undecodable"),
+}
 
 
 @admin.register(DataSource)
@@ -46,7 +59,7 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     form = SourceForm
     list_display = (
         "name", "enabled", "condition", "heard", "channels", "published_count", "types_count",
-        "gap_count", "resync_count", "stale_count", "undecodable_count", "last_error",
+        "troubles_count", "last_error",
     )  # fmt: skip
     list_filter = ("enabled", "state", "venue", "is_demo")
     search_fields = ("name", "endpoint", "symbols")
@@ -54,7 +67,7 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     readonly_fields = (
         "condition", "state_since", "seen_at", "last_error", "channels", "links",
         "last_message_at", "received_count", "published_count", "types_seen", "troubles_seen",
-        "undecodable_count", "epoch", "is_demo",
+        "epoch", "is_demo",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("name", "venue", "enabled")}),
@@ -63,8 +76,8 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
         (_("Checks"), {"fields": (("checksums", "backfill"),)}),
         (_("Link"), {"fields": LINK_FIELDS, "classes": ("collapse",)}),
         (_("Handshake and ping"), {"fields": TALK_FIELDS, "classes": ("collapse",)}),
-        (_("Seen by the pipeline"), {"fields": readonly_fields}),
     )
+    seen = (_("Seen by the pipeline"), {"fields": SEEN_FIELDS})
 
     class Media:
         css = {"all": ["pipeline/admin.css"]}
@@ -92,19 +105,13 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     @admin.display(description=_("by type"))
     def types_count(self, source: DataSource) -> str:
         counts = services.counts(source.by_type)
-        return ", ".join(f"{WORDS.get(name, name)} {_number(n)}" for name, n in counts.items())
+        return ", ".join(f"{name.replace('_', ' ')} {_number(n)}" for name, n in counts.items())
 
-    @admin.display(description=_("gaps"))
-    def gap_count(self, source: DataSource) -> str:
-        return _number(services.counts(source.troubles).get("gaps", 0))
-
-    @admin.display(description=_("resyncs"))
-    def resync_count(self, source: DataSource) -> str:
-        return _number(services.counts(source.troubles).get("resyncs", 0))
-
-    @admin.display(description=_("stale"))
-    def stale_count(self, source: DataSource) -> str:
-        return _number(services.counts(source.troubles).get("stale", 0))
+    @admin.display(description=_("troubles"))
+    def troubles_count(self, source: DataSource) -> str:
+        found = services.counts(source.troubles) | {"undecodable": source.undecodable}
+        named = {name: found.get(name, 0) for name in SHORT}
+        return ", ".join(f"{_number(n)} {SHORT[name]}" for name, n in named.items() if n)
 
     @admin.display(description=_("messages by type"))
     def types_seen(self, source: DataSource) -> str:
@@ -133,13 +140,9 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     def published_count(self, source: DataSource) -> str:
         return _number(source.published)
 
-    @admin.display(description=_("undecodable"), ordering="undecodable")
-    def undecodable_count(self, source: DataSource) -> str:
-        return _number(source.undecodable)
-
     def get_fieldsets(self, request: HttpRequest, obj: DataSource | None = None) -> Any:
         # Nothing was seen of a source that is not there yet.
-        shown = self.fieldsets if obj else self.fieldsets[:-1]
+        shown = (self.fieldsets[0], self.seen, *self.fieldsets[1:]) if obj else self.fieldsets
         if self.has_change_permission(request, obj):
             return shown
         # Who may not change it is shown the columns themselves.

@@ -146,14 +146,14 @@ def written(value: list[Any]) -> str:
 
 class SourceForm(forms.ModelForm[DataSource]):
     types = forms.MultipleChoiceField(
-        label=_("types of data"),
+        label=_("Types of data"),
         required=False,
         choices=[(name, capfirst(WORDS[name])) for name in TYPES],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "types"}),
     )
     symbols = Names(
         rows=3,
-        label=_("symbols"),
+        label=_("Symbols"),
         help_text=_(
             "As the venue writes them, with spaces, commas or lines between: BTCUSDT at Binance, "
             "BTC-USDT-SWAP at OKX, BTC-PERPETUAL at Deribit; of a volatility index its name, "
@@ -162,11 +162,11 @@ class SourceForm(forms.ModelForm[DataSource]):
     )
     intervals = Names(
         rows=1,
-        label=_("intervals of candles"),
+        label=_("Intervals of candles"),
         help_text=_("For example 1m 15m 1h 1d 1M."),
     )
     options = Named(
-        _("options of the venue"),
+        _("Options of the venue"),
         {
             name: forms.ChoiceField(
                 required=False, choices=[("", _("as usual")), *((c, c) for c in choices)]
@@ -177,7 +177,7 @@ class SourceForm(forms.ModelForm[DataSource]):
         help_text=_("Which of its streams to take. What a venue does not have is refused."),
     )
     stale_s = Named(
-        _("stale after (s)"),
+        _("Stale after (s)"),
         {
             name: forms.FloatField(
                 required=False,
@@ -194,7 +194,7 @@ class SourceForm(forms.ModelForm[DataSource]):
         ),
     )
     handshake = Steps(
-        label=_("handshake"),
+        label=_("Handshake"),
         help_text=_(
             'Before any subscription: [{"send": "…", "expect": "…", "within_s": 10}]. What is sent '
             "is never shown again: ***1 stands for what step 1 sends now."

@@ -35,6 +35,7 @@ def source():
         name="a",
         endpoint="ws://127.0.0.1:1/stream",
         published=7000,
+        undecodable=4,
         by_type={"trade": 6000, "ticker": 1000},
         troubles={"gaps": 3, "undecodable:json": 2},
     )
@@ -49,8 +50,8 @@ def test_the_list_shows_state_and_counters(admin_client, source):
 
     assert "stopped" in page
     assert ">7,000<" in page
-    assert "trades 6,000, best bid and offer 1,000" in page
-    assert '<td class="field-gap_count">3</td>' in page
+    assert "trade 6,000, ticker 1,000" in page
+    assert "3 gaps, 4 undecodable" in page
 
 
 def test_the_page_of_a_source_tells_its_troubles_by_reason(admin_client, source):
