@@ -13,7 +13,8 @@ ways this is the fastest: a book of 1,000 levels takes 70 µs to be taken apart,
 Amounts are in the units of the instrument: US dollars for futures and perpetual contracts that
 settle in the coin, else coins. Times are milliseconds.
 
-Source: docs.deribit.com, pages "Subscription Channels", "Notifications", "public/set_heartbeat"
+Source: docs.deribit.com, pages "Subscription Channels", "Notifications", "public/set_heartbeat",
+"RPC Error Codes"
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pipeline.core.messages import (
     Accepted,
     Aggressor,
     Demand,
+    Farewell,
     Funding,
     Heard,
     Hearing,
@@ -62,6 +64,10 @@ Level: TypeAlias = tuple[Literal["new", "change", "delete"], Number, Number]
 NOTHING = msgspec.Raw(b"null")
 ZERO = msgspec.Raw(b"0")
 TEST = request("public/test", {}, OWN)
+
+# Too many requests, retry, settlement in progress, matching engine's queue full, too many requests
+# at once, maintenance, internal error, temporarily unavailable, timed out.
+TEMPORARY = frozenset({10028, 10040, 10041, 10047, 10066, 11051, 11094, 13028, 13888})
 
 
 class _Params(msgspec.Struct, gc=False):
@@ -198,8 +204,11 @@ def _accepted(number: int | str | None, result: msgspec.Raw) -> Heard:
     return Accepted(number, names) if names else Rejected(number, "", "no such channel")
 
 
-def _rejected(number: int | str | None, error: _Error) -> Rejected:
+def _rejected(number: int | str | None, error: _Error) -> Rejected | Farewell:
     said = error.message if error.data == NOTHING else f"{error.message}: {text(error.data)}"
+    if error.code in TEMPORARY:
+        # Another link may ask again; on this one the channel would be given up for good.
+        return Farewell(shortened(f"{error.code} {said}"))
     return Rejected(number if isinstance(number, int) else OWN, str(error.code), shortened(said))
 
 

@@ -28,7 +28,7 @@ class Deribit:
     Options:
         speed: `100ms` gathers what happens within that time; `raw` tells each change alone and
             needs a link that has logged on (`public/auth`, as a step of the source's handshake);
-            `agg2` gathers a little longer than `100ms`.
+            `agg2` gathers at the venue's own pace.
         ticker: `ticker` also tells last, mark and index price and open interest; `quote` tells
             the best bid and offer alone, at each change.
     """
@@ -45,6 +45,7 @@ class Deribit:
     )
     # Credits come back at 10,000 a second: a subscription costs 3,000 of them (ten at once, then
     # 3.3 a second), another call 500, the symbol table 10,000; who has none left is disconnected.
+    # A message may name 500 channels; more than one such message to a link would gain nothing.
     # An address may hold 32 links; how often it may open one is not documented
     # (docs.deribit.com/articles/rate-limits).
     limits: ClassVar[Limits] = Limits(

@@ -13,6 +13,7 @@ from pipeline.core.messages import (
     Accepted,
     Aggressor,
     Demand,
+    Farewell,
     Funding,
     Heard,
     Kline,
@@ -366,6 +367,12 @@ def test_an_error_refuses_a_request():
     )
 
     assert one(frame) == Rejected(3, "13778", "raw_subscriptions_not_available_for_unauthorized")
+
+
+def test_an_error_that_will_pass_asks_for_another_link_and_gives_no_channel_up():
+    frame = b'{"id": 3, "error": {"code": 11051, "message": "system_maintenance"}}'
+
+    assert one(frame) == Farewell("11051 system_maintenance")
 
 
 def test_an_error_says_what_is_wrong_in_one_line_that_is_not_too_long():
