@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -428,6 +429,109 @@ def test_any_bytes_are_heard_or_are_our_error(data, venue):
         return
 
     assert isinstance(found, Record | Accepted | Rejected | Farewell | Skipped)
+
+
+PRICES = {
+    "price", "bid_price", "ask_price", "open", "high", "low", "close", "mark_price",
+    "index_price", "bid_prices", "ask_prices",
+}  # fmt: skip
+QUANTITIES = {
+    "quantity", "bid_quantity", "ask_quantity", "bid_quantities", "ask_quantities", "volume",
+    "taker_volume",
+}  # fmt: skip
+
+
+def values(record):
+    """Return what a record says, however its numbers are scaled."""
+    said = msgspec.structs.asdict(record)
+    exponents = dict.fromkeys(PRICES, said.pop("price_exponent"))
+    exponents |= dict.fromkeys(QUANTITIES, said.pop("quantity_exponent", 0))
+    exponents |= {"quote_volume": said.pop("quote_exponent", 0)}
+    exponents |= {"rate": said.pop("rate_exponent", 0)}
+    return {
+        name: exact(value, exponents[name]) if name in exponents else value
+        for name, value in said.items()
+    }
+
+
+def exact(number, exponent):
+    if isinstance(number, list):
+        return [exact(each, exponent) for each in number]
+    return None if number is None else Decimal(number).scaleb(exponent)
+
+
+def outcome(venue, data):
+    """Return what a frame says, or why it says nothing."""
+    try:
+        (found,) = venue.decode(data)
+    except DecodeError as e:
+        return e.reason
+    return values(found) if isinstance(found, Record) else found
+
+
+digits = st.text(st.sampled_from("0123456789"), min_size=1, max_size=12)
+numbers = st.one_of(
+    st.tuples(digits, st.text(st.sampled_from("0123456789"), min_size=8, max_size=8)).map(".".join),
+    st.decimals(0, 10**6, places=8).map(str),
+    st.decimals(-(10**6), 10**6, places=3).map(str),
+    st.sampled_from(["0.00000000", "1", "1.5", "-1.00000000", "1e3", "1.0000e-2", "1_0.00000000"]),
+    st.text(st.sampled_from('0123456789.-+eE_ \u0663\\"'), max_size=14),
+)
+
+
+@st.composite
+def frames_with_other_numbers(draw):
+    """Real frames with other numbers, as a book's next updates have."""
+    stream, data, venue = draw(st.sampled_from(KINDS[:-1]))
+    changed: dict[str, Any] = dict(data)
+    inner = changed["k"] = dict(data["k"]) if "k" in data else {}
+    for fields in (changed, inner):
+        for name, value in fields.items():
+            if isinstance(value, str) and "." in value:
+                fields[name] = draw(numbers)
+    if not inner:
+        del changed["k"]
+    for side in {"a", "b"} & set(data) if "depthUpdate" in data.values() else ():
+        changed[side] = draw(st.lists(st.tuples(numbers, numbers), max_size=4))
+    return venue, stream, data, frame(stream, changed)
+
+
+@given(st.lists(frames_with_other_numbers(), min_size=1, max_size=6), nearly_right())
+def test_what_was_heard_before_changes_nothing(heard, last):
+    venues = {name: VENUES[name]({}) for name in (SPOT, USDM, COINM)}
+    for venue, stream, data, written in heard:
+        outcome(venues[venue], frame(stream, data))
+        for each in (written, last):
+            fresh = VENUES[venue]({})
+            assert outcome(venues[venue], each) == outcome(fresh, each)
+
+
+@given(frames_with_other_numbers())
+def test_numbers_are_exact_or_refused(heard):
+    venue, stream, data, written = heard
+    made = VENUES[venue]({})
+    outcome(made, frame(stream, data))
+
+    found = outcome(made, written)
+
+    if isinstance(found, dict):
+        told = json.loads(written)["data"]
+        shown = [number for name, number in found.items() if name in PRICES | QUANTITIES]
+        for number in shown:
+            for each in number if isinstance(number, list) else [number]:
+                assert each is None or each in written_in(told)
+
+
+def written_in(told):
+    """Return every decimal number in a frame's data."""
+    if isinstance(told, dict):
+        told = list(told.values())
+    if isinstance(told, list):
+        return {number for each in told for number in written_in(each)}
+    try:
+        return {Decimal(told)} if isinstance(told, str) else set()
+    except InvalidOperation:
+        return set()
 
 
 def test_what_is_remembered_of_streams_has_an_end():
