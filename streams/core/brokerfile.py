@@ -24,9 +24,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
-from streams.core import permissions, subjects
+from streams.core import document, permissions, subjects
 from streams.core.errors import BadDefinition, BadSubject
 from streams.core.fields import STREAM_FIELDS
 from streams.core.fields import check as check_fields
@@ -38,7 +37,6 @@ JsonObject = dict[str, Any]
 Check = Callable[[str, Any], Any]
 
 SERVICE = "message-broker-service"
-MOST_CHARACTERS = 1_000_000
 NANOSECONDS = 1_000_000_000
 MOST = 2**31 - 1
 _CREDENTIALS = re.compile(r"//.*@")
@@ -91,7 +89,7 @@ def read(text: str) -> BrokerFile:
     Raises:
         BadDefinition: It is no such file; `field` is where, for example `nats.users.0.password`.
     """
-    whole = _mapping("file", _loaded(text), {SERVICE})
+    whole = _mapping("file", document.loaded(text), {SERVICE})
     service = _mapping(SERVICE, whole.get(SERVICE), {*_SERVICE, "nats"})
     nats = _mapping("nats", service.get("nats") or {}, {*_NATS, *_PARTS})
     settings = {
@@ -138,7 +136,7 @@ def written(file: BrokerFile) -> str:
         if column in file.settings
     }  # fmt: skip
     whole = {SERVICE: {**service, "nats": nats}}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return document.written(whole)
 
 
 def columns() -> list[str]:
@@ -155,49 +153,6 @@ def without_password(url: str) -> str:
     """Return the URL as it may be shown."""
     # By hand: a URL that cannot be parsed holds a password all the same.
     return _CREDENTIALS.sub("//", url)
-
-
-# YAML
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses what a settings file does not need: a key that is there twice, and references."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise BadDefinition(_at(self), "references (*name) are not taken")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002  its own
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
-                raise BadDefinition(f"line {node.start_mark.line + 1}", f"{key!r} is there twice")
-        return super().construct_mapping(node, deep=deep)
-
-
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True  # The reader refuses them.
-
-
-def _at(loader: Any) -> str:
-    return f"line {loader.peek_event().start_mark.line + 1}"
-
-
-def _loaded(text: str) -> Any:
-    if len(text) > MOST_CHARACTERS:
-        raise BadDefinition("file", f"has more than {MOST_CHARACTERS} characters")
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
-    except yaml.MarkedYAMLError as e:
-        mark = e.problem_mark or e.context_mark
-        where = f"line {mark.line + 1}" if mark else "file"
-        raise BadDefinition(where, f"is no YAML: {e.problem or e.context}") from e
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as e:
-        raise BadDefinition("file", "is no YAML that can be read") from e
-    except RecursionError as e:
-        raise BadDefinition("file", "is nested too deeply") from e
 
 
 def _mapping(path: str, value: Any, known: Iterable[str] | None = None) -> JsonObject:
