@@ -150,7 +150,8 @@ class Exchange:
 
     def step(self) -> None:
         """Let a part of a tenth of a second happen; its end is told as such."""
-        heard = self.channels
+        # Not those that have yet to begin: a fault would happen where nobody hears it.
+        heard = set[str]().union(*(each.channels - each.fresh for each in self._clients.values()))
         now_ms = self._now_ms
         self._tell(self.mouth.live(self.market.step(now_ms), heard, now_ms))
         self._steps += 1

@@ -55,7 +55,10 @@ def test_requests_change_what_is_heard():
 
 @given(st.binary() | st.text())
 def test_any_request_is_answered_with_json(request):
-    assert "id" in json.loads(Session("/ws").answer(request)[0])
+    (reply,) = Session("/ws").answer(request)
+
+    assert isinstance(reply, bytes)
+    assert "id" in json.loads(reply)
 
 
 def test_what_is_refused_changes_nothing():
