@@ -8,17 +8,19 @@ It remembers the texts too: a book says the same prices, and the quantity 0, ove
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from pipeline.core.scale import MAX, MIN, whole
+from pipeline.core.scale import MAX, whole
 
-# Of texts. A book of 400 levels has 800 prices.
-REMEMBERED = 1_024
+# Texts, about 140 bytes each. A book of 400 levels has 800 prices.
+REMEMBERED = 2_048
 # No tick is finer; beyond, a message is scaled by itself, so that one does not spoil all others.
 FINEST = 12
 
-_PLAIN = re.compile(r"(-?[0-9]{1,19})(?:\.([0-9]{1,12}))?")
+# Digits, of a number that may fit sint64.
+LONGEST = 19 + FINEST
+
+_TENS: list[int] = [10**power for power in range(FINEST + 1)]
 
 
 class Column(dict[str, int]):
@@ -31,9 +33,9 @@ class Column(dict[str, int]):
 
     __slots__ = ("decimals",)
 
-    def __init__(self, decimals: int = 0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.decimals = decimals
+        self.decimals = 0
 
     def whole(self, texts: Sequence[str]) -> tuple[list[int], int]:
         """
@@ -45,26 +47,24 @@ class Column(dict[str, int]):
         try:
             return list(map(self.__getitem__, texts)), -self.decimals
         except _Finer as e:
-            self.learn(e.decimals)
+            self.decimals = e.decimals
+            self.clear()
             return self.whole(texts)
         except _Unusual:
             return whole(texts)
 
-    def learn(self, decimals: int) -> None:
-        """Note that there are texts with so many decimals."""
-        if self.decimals < decimals <= FINEST:
-            self.decimals = decimals
-            self.clear()
-
     def __missing__(self, text: str) -> int:
-        found = _PLAIN.fullmatch(text)
-        if found is None:
+        head, _, digits = text.partition(".")
+        missing = self.decimals - len(digits)
+        written = head + digits
+        if not (written.isdecimal() and written.isascii()) or len(written) > LONGEST:
             raise _Unusual
-        head, digits = found.groups("")
-        if len(digits) > self.decimals:
+        if missing < 0:
+            if len(digits) > FINEST:
+                raise _Unusual
             raise _Finer(len(digits))
-        number = int(head + digits.ljust(self.decimals, "0"))
-        if not MIN <= number <= MAX:
+        number = int(written) * _TENS[missing]
+        if number > MAX:
             raise _Unusual
         if len(self) >= REMEMBERED:
             self.clear()
@@ -98,10 +98,3 @@ class Columns:
                 self._of.clear()  # Nobody has so many; but a stranger may make them up.
             found = self._of[symbol] = Column(), Column()
         return found
-
-    def learn(self, symbols: Iterable[tuple[str, int, int]]) -> None:
-        """Note (symbol, decimals of its prices, of its quantities); -1 where unknown."""
-        for symbol, of_price, of_quantity in symbols:
-            prices, quantities = self.of(symbol)
-            prices.learn(of_price)
-            quantities.learn(of_quantity)

@@ -96,11 +96,7 @@ class Okx:
         return rest.instruments_calls()
 
     def instruments(self, body: bytes) -> list[Instrument]:
-        found = rest.instruments(body)
-        self._decoder.columns.learn(
-            (one.symbol, one.price_decimals, one.quantity_decimals) for one in found
-        )
-        return found
+        return rest.instruments(body)
 
     def snapshot_call(self, symbol: str) -> Call | None:
         return rest.snapshot_call(symbol)

@@ -52,16 +52,6 @@ def test_the_exponent_is_that_of_the_finest_text_so_far():
     assert exponents == [0, -1, -1, -2, -2]
 
 
-def test_decimals_that_are_known_beforehand_hold_from_the_first_text_on():
-    columns = Columns()
-
-    columns.learn([("A", 1, 8), ("B", -1, -1)])
-
-    prices, quantities = columns.of("A")
-    assert (prices.whole(["7"]), quantities.whole(["0"])) == (([70], -1), ([0], -8))
-    assert columns.of("B")[0].whole(["7"]) == ([7], 0)
-
-
 def test_one_text_of_absurd_fineness_does_not_spoil_those_after_it():
     column = Column()
     column.whole(["1.5"])

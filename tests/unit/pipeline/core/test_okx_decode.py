@@ -289,17 +289,6 @@ def test_the_exponent_of_a_symbol_stays_whatever_a_message_happens_to_hold():
     assert (found.ask_prices, found.price_exponent) == ([847700], -2)
 
 
-def test_the_symbol_table_tells_the_exponents_beforehand():
-    okx = Okx({})
-    line = {"instId": "BTC-USDT", "instType": "SPOT", "tickSz": "0.001", "lotSz": "0.00000001"}
-    okx.instruments(json.dumps({"code": "0", "data": [line]}).encode())
-
-    (found,) = okx.decode(update(asks=[["8477", "1", "0", "1"]], bids=[]))
-
-    assert isinstance(found, OrderBook)
-    assert (found.price_exponent, found.quantity_exponent) == (-3, -8)
-
-
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
