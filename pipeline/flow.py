@@ -133,6 +133,7 @@ class Stages:
         self.ignored = before.ignored
         self.undecodable = before.undecodable
         self.last_message_ns = before.last_message_ns
+        self.normaliser.go_on_from(before.normaliser)
 
     async def room(self) -> None:
         await self._publisher.room()

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from msgspec import structs
 
+from pipeline.core.difference import begins_anew
 from pipeline.core.errors import BadOption
 from pipeline.core.spec import SourceSpec
 from pipeline.models import DataSource
@@ -37,8 +38,8 @@ def specs() -> list[SourceSpec]:
 
 def orders(*, sent: Iterable[SourceSpec], now: datetime) -> list[SourceSpec]:
     """
-    Return what a worker should run from now on. Each source that it does not run yet, or runs
-    otherwise, begins a new epoch: it will number its messages from 1.
+    Return what a worker should run from now on. Each source that it does not run yet, or has to
+    begin anew, begins a new epoch: it will number its messages from 1.
 
     An epoch is greater than every one before, of any source, also of one that was deleted: two
     that publish to the same subject can be told apart. So it begins with the clock's seconds.
@@ -52,7 +53,7 @@ def orders(*, sent: Iterable[SourceSpec], now: datetime) -> list[SourceSpec]:
     with transaction.atomic():
         wanted = specs()
         running = {spec.source_id: spec for spec in sent}
-        changed = [s.source_id for s in wanted if running.get(s.source_id) != s]
+        changed = [s.source_id for s in wanted if begins_anew(running.get(s.source_id), s)]
         if not changed:
             return wanted
         highest = DataSource.objects.aggregate(highest=Max("epoch"))["highest"] or 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 import heapq
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from pipeline.core import backoff
 from pipeline.core.errors import DecodeError
-from pipeline.core.messages import Trade
 from pipeline.core.normalise import BackfillTrades, FetchSnapshot, Resubscribe
 from pipeline.core.spec import SourceSpec
 from pipeline.core.venues.venue import Channel
@@ -81,7 +80,7 @@ class Errands:
     def _ask_trades(self, want: BackfillTrades) -> None:
         call = self._stages.venue.trades_call(want.symbol, want.after)
         if call is None or self._desk is None:
-            self._bring_trades(want.symbol, ())
+            self._give_up(want)
             return
         self._desk.order(
             Order(
@@ -89,7 +88,7 @@ class Errands:
                 call,
                 partial(self._take_trades, want.symbol),
                 tries=BACKFILL_TRIES,
-                give_up=partial(self._bring_trades, want.symbol, ()),
+                give_up=partial(self._give_up, want),
             )
         )
 
@@ -99,11 +98,12 @@ class Errands:
         except DecodeError as e:
             self._stages.drop(e, self._means.clock_ns())
             raise
-        self._bring_trades(symbol, trades)
-
-    def _bring_trades(self, symbol: str, trades: Iterable[Trade]) -> None:
         stages, now_ns = self._stages, self._means.clock_ns()
         stages.tell(stages.normaliser.backfilled(symbol, trades, now_ns), now_ns)
+
+    def _give_up(self, want: BackfillTrades) -> None:
+        stages, now_ns = self._stages, self._means.clock_ns()
+        stages.tell(stages.normaliser.failed(want, now_ns), now_ns)
 
     def _put_off(self, want: Resubscribe, now_s: float) -> None:
         delay_s = 0.0

@@ -21,11 +21,19 @@ class Line:
     """
 
     def __init__(
-        self, url: str, talk: Conversation, stages: Stages, on_news: Callable[[], None]
+        self,
+        url: str,
+        talk: Conversation,
+        stages: Stages,
+        *,
+        on_news: Callable[[], None],
+        on_asked: Callable[[list[Channel]], None],
     ) -> None:
         """
         Args:
             on_news: Called at what the source has to look at; must return at once.
+            on_asked: Called with channels before they are asked for: what they say first must not
+                be news to the normaliser.
         """
         self.url = url
         self.talk = talk
@@ -34,6 +42,7 @@ class Line:
         self.spoke = False
         self._stages = stages
         self._on_news = on_news
+        self._on_asked = on_asked
         self._stir = asyncio.Event()
 
     @property
@@ -73,6 +82,9 @@ class Line:
     def say(self, now_s: float) -> tuple[list[bytes], float]:
         self.opened = True
         said = self.talk.say(now_s)
+        if asked := self.talk.subscriptions.asked:
+            self._on_asked(asked)
+            asked.clear()
         # What the address names is taken without an answer, and some time is over.
         self._on_news()
         return said

@@ -49,9 +49,9 @@ class Plan:
         if self._table is not None:
             self._table.listeners.pop(self._spec.source_id, None)
 
-    def line(self, slot: Slot, stages: Stages, on_news: Callable[[], None]) -> Line:
+    def line(self, slot: Slot, stages: Stages, on_asked: Callable[[list[Channel]], None]) -> Line:
         talk = Conversation(self._spec, self._venue, slot.channels, named=slot.named)
-        return Line(slot.url, talk, stages, on_news)
+        return Line(slot.url, talk, stages, on_news=self._on_news, on_asked=on_asked)
 
     def arranged(self, slots: Sequence[Slot], owner: Owner) -> tuple[list[Slot], list[Slot]]:
         """

@@ -55,7 +55,7 @@ class Source:
         self._errands = Errands(self._full, self.stages, means)
         self._slots: list[Slot] = []
         self._retired: list[Link] = []
-        # What the normaliser was told of, and what of it a link carries now.
+        # What the normaliser knows of, and what of it links should bring now.
         self._known: dict[str, Channel] = {}
         self._carried: dict[str, Channel] = {}
         self._news = asyncio.Event()
@@ -108,7 +108,7 @@ class Source:
             last_message_ns=stages.last_message_ns,
             by_type=dict(stages.normaliser.published),
             problems=dict(stages.undecodable),
-            channels=len(self._carried),
+            channels=len(self._taken()),
             links=sum(1 for line in self._lines() if line.opened),
             repeated=counts.repeated,
             gaps=counts.gaps,
@@ -122,18 +122,18 @@ class Source:
     # What the slots ask for; see `pipeline.supervise.slot.Owner`.
 
     def open(self, slot: Slot) -> Link:
-        line = self._plan.line(slot, self.stages, self._stir)
+        line = self._plan.line(slot, self.stages, self._carry)
         return Link(line, self._hold, self._stir)
 
     def lost(self, slot: Slot, link: Link, error: ReceiveError) -> None:
         self._last_error = str(error)
-        self._take_news(link.line)
-        taken = link.line.talk.subscriptions.taken
-        self._silence(taken.values(), str(error))
+        told = link.line.talk.subscriptions
+        # A link that never brought anything has nothing to end.
+        self._silence(told.taken.values() if link.line.heard else (), str(error))
+        for channel in told.spoken_for:
+            self._carried.pop(channel.name, None)
         for other in slot.links:
-            self._carry(other.line.talk.subscriptions.taken.values())
-        wanted = self._wanted()
-        self._forget([c for name, c in taken.items() if name not in wanted])
+            self._carry(other.line.talk.subscriptions.spoken_for)
 
     def retire(self, link: Link) -> None:
         link.task.cancel()
@@ -142,8 +142,7 @@ class Source:
     def _step(self, now_s: float) -> float:
         if self._plan.changed:
             self._arrange()
-        for line in self._lines():
-            self._take_news(line)
+        self._take_refusals(self._lines())
         self._bury()
         due_s = min([slot.step(now_s) for slot in self._slots], default=now_s + TICK_S)
         if now_s >= self._tick_s:
@@ -166,26 +165,9 @@ class Source:
         """Spread what is wanted over the links; those that carry nothing any more end."""
         self._slots, idle = self._plan.arranged(self._slots, self)
         for slot in idle:
-            self._forget(slot.channels)
             slot.end()
-        on_lines = {n for line in self._lines() for n in line.talk.subscriptions.taken}
-        # What a link still carries is forgotten when the venue has confirmed that it ends.
-        kept = self._wanted() | on_lines
-        self._forget([c for name, c in self._known.items() if name not in kept])
-
-    def _wanted(self) -> set[str]:
-        return {c.name for slot in self._slots for c in (*slot.named, *slot.channels)}
-
-    def _take_news(self, line: Line) -> None:
-        """Let the normaliser know what a link carries, and what it carries no more."""
-        told = line.talk.subscriptions
-        if told.took:
-            self._carry(told.took)
-            told.took.clear()
-        if told.dropped:
-            wanted = self._wanted()
-            self._forget([c for c in told.dropped if c.name not in wanted])
-            told.dropped.clear()
+        wanted = {c.name for slot in self._slots for c in (*slot.named, *slot.channels)}
+        self._forget([c for name, c in self._known.items() if name not in wanted])
 
     def _carry(self, channels: Iterable[Channel]) -> None:
         fresh = {c.name: c for c in channels if c.name not in self._carried}
@@ -200,6 +182,13 @@ class Source:
             self._carried.pop(channel.name, None)
         if gone:
             self.stages.normaliser.unsubscribed(gone)
+
+    def _take_refusals(self, lines: list[Line]) -> None:
+        taken = self._taken()
+        for line in lines:
+            denied = line.talk.subscriptions.denied
+            self._forget([c for c in denied if c.name not in taken])
+            denied.clear()
 
     def _silence(self, channels: Iterable[Channel], reason: str) -> None:
         """Publish that these channels say nothing any more."""
@@ -268,6 +257,9 @@ class Source:
         elif not said and not self._slots:
             said = [self._plan.complaint]
         return "; ".join(said)
+
+    def _taken(self) -> set[str]:
+        return {name for line in self._lines() for name in line.talk.subscriptions.taken}
 
     def _lines(self) -> list[Line]:
         return [link.line for slot in self._slots for link in slot.links]

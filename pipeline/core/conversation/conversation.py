@@ -100,9 +100,12 @@ class Conversation:
         if self._opening is None:
             self._open(now_s)
         self.subscriptions.end_overdue(now_s)
+        # Late is a closed link, so these wait for nobody; they count, though.
         while self._answers:
-            # Late is a closed link, so these wait for nobody; they count, though.
             texts.append(self._spent(self._answers.popleft(), now_s))
+        if self._ping is not None and now_s >= self._ping_s:
+            self._ping_s = now_s + self._ping.every_s
+            texts.append(self._spent(self._ping.message, now_s))
         while not (wait_s := self._wait_s(now_s)) and (text := self._next(now_s)) is not None:
             texts.append(self._spent(text, now_s))
         return texts, min(self._ping_s, self.subscriptions.until_s, self._again_s(now_s, wait_s))
@@ -114,9 +117,6 @@ class Conversation:
             self._ping_s = now_s + self._ping.every_s
 
     def _next(self, now_s: float) -> bytes | None:
-        if self._ping is not None and now_s >= self._ping_s:
-            self._ping_s = now_s + self._ping.every_s
-            return self._ping.message
         if self._opening:
             return self._opening.popleft()
         return self.subscriptions.next_message(now_s)

@@ -42,7 +42,8 @@ class Subscriptions:
     Attributes:
         taken: The channels that the venue sends.
         refused: Why not, by the name of the channel; these are not asked for again.
-        took, dropped: What is new since somebody looked; whoever looks empties them.
+        asked: What is about to be asked for, or named. denied: What was refused. Since somebody
+            looked; whoever looks empties them.
     """
 
     def __init__(self, venue: Venue, named: Iterable[Channel], ack_s: float) -> None:
@@ -52,8 +53,8 @@ class Subscriptions:
         """
         self.taken: dict[str, Channel] = {}
         self.refused: dict[str, str] = {}
-        self.took: list[Channel] = []
-        self.dropped: list[Channel] = []
+        self.asked: list[Channel] = []
+        self.denied: list[Channel] = []
         self._venue = venue
         self._ack_s = ack_s
         self._named = {channel.name: channel for channel in named}
@@ -71,14 +72,22 @@ class Subscriptions:
         return not (asking or self._to_take or self._halves)
 
     @property
+    def spoken_for(self) -> list[Channel]:
+        """What is taken, or asked for and not yet answered."""
+        found = dict(self.taken)
+        for request in self._open.values():
+            found |= request.left
+        return list(found.values())
+
+    @property
     def until_s(self) -> float:
         """When the first answer is overdue; infinity for none."""
         return min((request.until_s for request in self._open.values()), default=math.inf)
 
     def begin(self) -> None:
         """Note that the link is open: what its address names is taken."""
-        for channel in self._named.values():
-            self._take(channel)
+        self.asked += self._named.values()
+        self.taken |= self._named
 
     def want(self, channels: Iterable[Channel]) -> None:
         """Make these the channels of the link, beside the named: only the difference is said."""
@@ -163,6 +172,8 @@ class Subscriptions:
 
     def _asked(self, batch: Sequence[Channel], now_s: float, *, subscribes: bool) -> int:
         self._number += 1
+        if subscribes:
+            self.asked += batch
         channels = {channel.name: channel for channel in batch}
         self._open[self._number] = Request(subscribes, channels, now_s + self._ack_s)
         return self._number
@@ -173,17 +184,19 @@ class Subscriptions:
     def _request_of(self, name: str, number: int) -> int | None:
         if (request := self._open.get(number)) is not None and name in request.left:
             return number
-        # The venue names the channel only: the oldest request that holds it.
-        return next((n for n, request in self._open.items() if name in request.left), None)
+        # The venue names the channel only: the oldest request that holds it. One for it comes
+        # first: some venues say nothing of those against it.
+        found = [n for n, request in self._open.items() if name in request.left]
+        return min(found, key=lambda n: (not self._open[n].subscribes, n), default=None)
 
     def _answered(self, number: int, names: Iterable[str]) -> None:
         request = self._open[number]
         for name in names:
             channel = request.left.pop(name)
             if request.subscribes:
-                self._take(channel)
+                self.taken[name] = channel
             else:
-                self._drop(channel)
+                self.taken.pop(name, None)
         self._close(number)
 
     def _refuse(self, number: int, names: Iterable[str], text: str) -> None:
@@ -191,9 +204,10 @@ class Subscriptions:
         for name in names:
             channel = request.left.pop(name)
             if not request.subscribes:
-                self._drop(channel)  # Whatever the reason, we take it no longer for ours.
+                self.taken.pop(name, None)  # Whatever the reason, we take it no longer for ours.
             elif name in self._wanted:
                 self.refused[name] = text
+                self.denied.append(channel)
         self._close(number)
 
     def _close(self, number: int) -> None:
@@ -206,15 +220,6 @@ class Subscriptions:
         channels = list(request.left.values())
         middle = len(channels) // 2
         self._halves += (channels[:middle], channels[middle:])
-
-    def _take(self, channel: Channel) -> None:
-        if channel.name not in self.taken:
-            self.taken[channel.name] = channel
-            self.took.append(channel)
-
-    def _drop(self, channel: Channel) -> None:
-        if self.taken.pop(channel.name, None) is not None and channel.name not in self._wanted:
-            self.dropped.append(channel)
 
 
 def _first(channels: dict[str, Channel], most: int) -> list[Channel]:

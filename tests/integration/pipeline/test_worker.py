@@ -189,7 +189,7 @@ async def test_settings_that_are_none_end_it_with_one_sentence(own_nats):
 
 async def test_bad_frames_are_counted_and_the_good_ones_arrive(own_nats):
     async def talk(link):
-        for frame in (trade(1), "{", b"\xff", trade(2), '{"stream":"x@kline_1m","data":{}}'):
+        for frame in (trade(1), "{", b"\xff", trade(2), '{"stream":"x@miniTicker","data":{}}'):
             await link.send(frame, text=True)
         await link.wait_closed()
 
