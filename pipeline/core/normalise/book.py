@@ -144,11 +144,13 @@ class Book:
 
 
 def _put(side: Side, prices: Sequence[int], quantities: Sequence[int]) -> None:
-    # Every step is one call into C: an update of Binance has 36 levels, half of them removed.
-    side.update(zip(prices, quantities, strict=True))
-    if 0 in quantities:
-        # Look into the side, not at the quantities: a price may come twice in one message.
-        _remove(side, list(filterfalse(side.get, prices)))
+    # A loop: with update(), and pop() mapped over what became 0, it takes twice as long (36 levels
+    # of Binance, half of them removed: 2.2 against 4.8 us).
+    for price, quantity in zip(prices, quantities, strict=True):
+        if quantity:
+            side[price] = quantity
+        else:
+            side.pop(price, None)
 
 
 def _remove(side: Side | dict[int, Text], prices: Iterable[int]) -> None:

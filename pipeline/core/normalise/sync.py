@@ -33,6 +33,9 @@ QUIET_NS = 2_000_000_000
 ASK_AGAIN_NS = 30_000_000_000
 # Who never had this book learns after so long that there is none.
 TELL_NS = 30_000_000_000
+# A REST answer may come out of a cache and be older than what was published already. After so many
+# the venue must have begun to count anew.
+MAX_CACHED = 3
 # An update that is so much later, with numbers so much older: the venue counts anew.
 LATER_NS = 10_000_000_000
 
@@ -44,7 +47,7 @@ class BookSync(Stream):
     """
 
     __slots__ = (
-        "_asked_ns", "_attempt", "_checks", "_event_ns", "_fresh", "_good_ns", "_held",
+        "_asked_ns", "_attempt", "_cached", "_checks", "_event_ns", "_fresh", "_good_ns", "_held",
         "_last_seq", "_recovery", "_told", "_waits_ns", "_whole_ns", "book",
     )  # fmt: skip
 
@@ -58,11 +61,14 @@ class BookSync(Stream):
         self.book: Book | None = None
         # The snapshot, until an update has joined it.
         self._fresh: OrderBook | None = None
+        # Of the last one published.
         self._last_seq = self._event_ns = 0
         self._held: Held[OrderBook] = Held(shared.room)
         # Whether consumers know that the book is broken.
         self._told = False
         self._attempt = 0
+        # Answers that were older than what was published, in a row.
+        self._cached = 0
         # Since when the snapshot is awaited, when it was asked for, when it came; 0 for not.
         self._waits_ns = self._asked_ns = self._whole_ns = 0
         self._good_ns = 0
@@ -81,7 +87,9 @@ class BookSync(Stream):
         """Take the answer to `FetchSnapshot`."""
         if self.book is not None or not self._asked_ns:
             return ()  # To a question of before.
-        if self._older(snapshot):
+        cached = snapshot.last_seq < self._last_seq and self._cached < MAX_CACHED
+        if cached or self._older(snapshot):
+            self._cached += cached
             self._ask(received_ns)
             return ()
         if not snapshot.snapshot:
@@ -188,7 +196,7 @@ class BookSync(Stream):
         self._last_seq, self._event_ns = snapshot.last_seq, snapshot.event_ns
         self._good_ns = self._whole_ns = received_ns
         self._told = False
-        self._asked_ns = self._waits_ns = 0
+        self._asked_ns = self._waits_ns = self._cached = 0
         self.shared.waiting.pop(self, None)
         for update, at_ns in self._held.release():
             if self._fresh is not snapshot or not self._holds(snapshot, update):

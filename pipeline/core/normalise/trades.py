@@ -27,7 +27,6 @@ HOLD_NS = 10_000_000_000
 MAX_PAGES = 20
 # What is remembered where only ids tell: as much as two links of a source overlap.
 MAX_IDS = 512
-REMEMBER_NS = 120_000_000_000
 # A trade so much later, with a number so much older: the venue counts anew.
 LATER_NS = 1_000_000_000
 
@@ -44,8 +43,8 @@ class Trades(Stream):
     """The trades of a symbol; their venue may count them or not."""
 
     __slots__ = (
-        "_after", "_before", "_disturbed_ns", "_held", "_ids", "_last", "_next", "_pages",
-        "_until_ns",
+        "_after", "_before", "_disturbed_ns", "_held", "_ids", "_last", "_next", "_older_ids",
+        "_pages", "_until_ns",
     )  # fmt: skip
 
     def __init__(self, topic: Topic, shared: Shared) -> None:
@@ -53,8 +52,9 @@ class Trades(Stream):
         # The last one that was published in its order, and the number after it.
         self._last: Trade | None = None
         self._next = 0
-        # When the last ones came, by id, where only ids tell.
-        self._ids: dict[str, int] = {}
+        # The last ones, where only ids tell, and those before them.
+        self._ids: set[str] = set()
+        self._older_ids: set[str] = set()
         self._disturbed_ns = 0
         # What is asked for lies after one trade and before another; answers we still take.
         self._after: Trade | None = None
@@ -71,6 +71,11 @@ class Trades(Stream):
             self._next = seq + 1
             self._last = trade
             return (Outgoing(self.topic, trade, received_ns),)
+        if not (seq or self._until_ns or self._disturbed_ns or self._knows(trade.trade_id)):
+            self.heard_ns = received_ns
+            self._last = trade
+            self._remember(trade.trade_id)
+            return (Outgoing(self.topic, trade, received_ns),)
         said = self._take(trade, received_ns)
         self.heard_ns = received_ns
         return said
@@ -86,7 +91,7 @@ class Trades(Stream):
         said = [
             self._publish(trade, received_ns, Flag.BACKFILL, late=not self._until_ns)
             for trade in found
-            if trade.trade_id not in self._ids
+            if not self._knows(trade.trade_id)
         ]
         self.shared.counts.backfilled += len(said)
         self._pages -= 1
@@ -147,7 +152,7 @@ class Trades(Stream):
     def _step(self, trade: Trade, received_ns: int) -> _Step:
         last = self._last
         if not trade.seq:
-            if trade.trade_id in self._ids:
+            if self._knows(trade.trade_id):
                 return _Step.REPEAT
             disturbed = 0 < self._disturbed_ns < received_ns
             return _Step.UNSURE if disturbed and last is not None else _Step.NEXT
@@ -161,21 +166,19 @@ class Trades(Stream):
         self, trade: Trade, received_ns: int, flags: int = 0, *, late: bool = False
     ) -> Outgoing:
         if not trade.seq:
-            self._remember(trade.trade_id, received_ns)
+            self._remember(trade.trade_id)
         if not late:
             self._last = trade
             self._next = trade.seq + 1 if trade.seq else 0
         return Outgoing(self.topic, trade, received_ns, flags)
 
-    def _remember(self, trade_id: str, received_ns: int) -> None:
-        ids = self._ids
-        ids[trade_id] = received_ns
-        # Two at most, so that it never takes long.
-        for _ in range(2):
-            oldest = next(iter(ids))
-            if len(ids) <= MAX_IDS and ids[oldest] >= received_ns - REMEMBER_NS:
-                break
-            del ids[oldest]
+    def _knows(self, trade_id: str) -> bool:
+        return trade_id in self._ids or trade_id in self._older_ids
+
+    def _remember(self, trade_id: str) -> None:
+        self._ids.add(trade_id)
+        if len(self._ids) > MAX_IDS:
+            self._older_ids, self._ids = self._ids, set()
 
     def _ask(self, trade: Trade, received_ns: int) -> bool:
         """Ask for what lies before this trade and hold it; return whether that can be done."""
