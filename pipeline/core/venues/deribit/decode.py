@@ -271,8 +271,12 @@ def trade(found: TradeData) -> Trade:
 def _read_book(data: msgspec.Raw) -> Hearing:
     found = parsed(_book, data)
     snapshot = found.type == "snapshot"
-    if not snapshot and found.prev_change_id is UNSET:
-        raise DecodeError("shape", "a change that does not say what it follows")
+    first_seq, prev_seq = found.change_id, -1
+    if not snapshot:
+        if found.prev_change_id is UNSET:
+            raise DecodeError("shape", "a change that does not say what it follows")
+        prev_seq = found.prev_change_id
+        first_seq = prev_seq + 1
     levels = found.bids + found.asks
     bids = len(found.bids)
     prices, price_exponent = whole(texts([price for _, price, _ in levels]))
@@ -285,13 +289,13 @@ def _read_book(data: msgspec.Raw) -> Hearing:
             event_ns=found.timestamp * NS_PER_MS,
             price_exponent=price_exponent,
             quantity_exponent=quantity_exponent,
-            first_seq=found.change_id,
+            first_seq=first_seq,
             last_seq=found.change_id,
             bid_prices=prices[:bids],
             bid_quantities=quantities[:bids],
             ask_prices=prices[bids:],
             ask_quantities=quantities[bids:],
-            prev_seq=-1 if found.prev_change_id is UNSET else found.prev_change_id,
+            prev_seq=prev_seq,
             snapshot=snapshot,
         ),
     )

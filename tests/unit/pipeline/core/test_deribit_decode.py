@@ -44,7 +44,7 @@ SNAPSHOT = """{
 }"""
 CHANGE = """{
     "type": "change", "timestamp": 1554373911330, "prev_change_id": 297217,
-    "instrument_name": "BTC-PERPETUAL", "change_id": 297218,
+    "instrument_name": "BTC-PERPETUAL", "change_id": 297225,
     "bids": [["delete", 5041.94, 7.5], ["delete", 5042.34, 0.0]], "asks": [["change", 5042.64, 50]]
 }"""
 TICKER = """{
@@ -161,7 +161,7 @@ def test_a_change_says_what_it_follows_and_a_deleted_level_has_no_quantity():
         price_exponent=-2,
         quantity_exponent=0,
         first_seq=297218,
-        last_seq=297218,
+        last_seq=297225,
         bid_prices=[504194, 504234],
         bid_quantities=[0, 0],
         ask_prices=[504264],
