@@ -5,6 +5,7 @@ import logging
 import pytest
 from msgspec import structs
 
+from pipeline.core.messages import Accepted
 from pipeline.core.spec import SourceSpec
 from pipeline.flow import SAY_AGAIN_NS, Stages
 from streams.core import market
@@ -59,12 +60,21 @@ def test_a_bad_frame_does_not_end_the_stream(stages, publisher):
 
 
 def test_what_is_of_no_use_is_counted_apart(stages, publisher):
-    stages.accept(b'{"result":null,"id":1}', 50)
-    stages.accept(b'{"stream":"x@kline_1m","data":{}}', 50)
+    stages.accept(b'{"result":["x@trade"],"id":1}', 50)
+    stages.accept(b'{"stream":"x@miniTicker","data":{}}', 50)
 
     assert stages.ignored == {"reply": 1, "other kind": 1}
+    assert not stages.replies
     assert not publisher.submitted
     assert not stages.undecodable
+
+
+def test_what_the_venue_says_to_us_is_left_for_the_link(stages, publisher):
+    stages.accept(b'{"result":null,"id":1}', 50)
+
+    assert list(stages.replies) == [Accepted(1)]
+    assert not stages.ignored
+    assert not publisher.submitted
 
 
 def test_a_full_publisher_is_passed_on(stages, publisher):
