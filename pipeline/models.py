@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -53,6 +54,9 @@ def check_rest_endpoint(value: str) -> None:
 
 def one_minute() -> list[str]:
     return ["1m"]
+
+
+SECONDS = ("silence_s", "reconnect_interval", "link_life_s", "ping_every_s")
 
 
 class DataSource(models.Model):
@@ -254,6 +258,11 @@ class DataSource(models.Model):
         if self.venue not in self.Venue.values:
             return  # Said by the field.
         found: dict[str, list[str]] = {}
+        for name in SECONDS:
+            # No limit is below or above what is no number.
+            value = getattr(self, name)
+            if isinstance(value, float) and not isfinite(value):
+                found[name] = [str(_("Give a number."))]
         for fault in self._faults():
             found.setdefault(fault.field, []).append(fault.reason)
         if found:

@@ -7,6 +7,7 @@ from pipeline.services.declaring import disable, enable, overlapping
 from pipeline.services.demo import (
     DEMO_NAME,
     declare_demo_source,
+    declare_demo_sources,
     has_demo_source,
     move_demo_source,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "collection_stats",
     "counts",
     "declare_demo_source",
+    "declare_demo_sources",
     "disable",
     "enable",
     "has_demo_source",

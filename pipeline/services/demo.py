@@ -1,8 +1,11 @@
-"""The source of made-up prices that `standalone` begins with."""
+"""The sources of made-up prices that `standalone` begins with: one for each venue."""
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
+
+from django.db.models import QuerySet
 
 from pipeline.models import DataSource
 
@@ -11,13 +14,45 @@ DEMO_NAME = "binance-demo"
 SYMBOLS = ("btcusdt", "ethusdt", "bnbusdt", "solusdt", "xrpusdt")
 STREAMS = ("trade", "bookTicker", "depth@100ms")
 
+# Few symbols of each: a demonstration must leave the machine to others.
+_SPOT_TYPES = ["trade", "ticker", "orderbook", "kline"]
+DEMOS: dict[str, dict[str, Any]] = {
+    DEMO_NAME: {
+        "venue": DataSource.Venue.BINANCE,
+        "types": _SPOT_TYPES,
+        "symbols": [symbol.upper() for symbol in SYMBOLS],
+    },
+    "binance-usdm-demo": {
+        "venue": DataSource.Venue.BINANCE_USDM,
+        "types": [*_SPOT_TYPES, "funding"],
+        "symbols": ["BTCUSDT"],
+    },
+    "binance-coinm-demo": {
+        "venue": DataSource.Venue.BINANCE_COINM,
+        "types": [*_SPOT_TYPES, "funding"],
+        "symbols": ["BTCUSD_PERP"],
+    },
+    "okx-demo": {
+        "venue": DataSource.Venue.OKX,
+        "types": [*_SPOT_TYPES, "funding"],
+        "symbols": ["BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP"],
+    },
+    "deribit-demo": {
+        "venue": DataSource.Venue.DERIBIT,
+        "types": [*_SPOT_TYPES, "funding", "volatility_index"],
+        "symbols": ["BTC-PERPETUAL", "ETH-PERPETUAL", "btc_usd", "eth_usd"],
+    },
+}
+# Where the simulator speaks, if not at the root: the venue's own path is another's there.
+_PATHS = {"binance-coinm-demo": "/binance-coinm/stream"}
+
 
 def declare_demo_source(*, endpoint: str) -> DataSource:
     """
-    Return the demo's source, made or brought up to date; one that was disabled stays so.
+    Return one demo source, made or brought up to date; one that was disabled stays so.
 
     Args:
-        endpoint: Where the exchange simulator listens; `ws://host:port` means all its streams.
+        endpoint: Where the exchange simulator listens; `ws://host:port` means all streams of spot.
     """
     source, _ = DataSource.objects.update_or_create(
         name=DEMO_NAME,
@@ -31,14 +66,47 @@ def declare_demo_source(*, endpoint: str) -> DataSource:
     return source
 
 
+def declare_demo_sources(*, endpoint: str) -> None:
+    """
+    Make the demo's sources, or bring them up to date; those that were disabled stay so.
+
+    Args:
+        endpoint: Where the exchange simulator listens, as `ws://host:port`.
+    """
+    for name, fields in DEMOS.items():
+        DataSource.objects.update_or_create(
+            name=name,
+            defaults={
+                **fields,
+                **_addresses(name, endpoint),
+                "protocol": DataSource.Protocol.WEBSOCKET,
+                "is_demo": True,
+            },
+        )
+
+
 def move_demo_source(*, endpoint: str) -> None:
-    """Bring the demo's source up to date where there is one: an operator may have deleted it."""
-    DataSource.objects.filter(name=DEMO_NAME, is_demo=True).update(endpoint=_all_streams(endpoint))
+    """Bring the demo's sources up to date where there are any: an operator may delete them."""
+    for name in DEMOS:
+        _demo(name).exclude(types=[]).update(**_addresses(name, endpoint))
+    # Of an older release: its streams are in its address.
+    _demo(DEMO_NAME).filter(types=[]).update(endpoint=_all_streams(endpoint))
 
 
 def has_demo_source() -> bool:
     """Return whether made-up prices may flow."""
     return DataSource.objects.filter(is_demo=True, enabled=True).exists()
+
+
+def _demo(name: str) -> QuerySet[DataSource]:
+    return DataSource.objects.filter(name=name, is_demo=True)
+
+
+def _addresses(name: str, endpoint: str) -> dict[str, str]:
+    return {
+        "endpoint": endpoint + _PATHS.get(name, ""),
+        "rest_endpoint": f"http{endpoint.removeprefix('ws')}",
+    }
 
 
 def _all_streams(endpoint: str) -> str:

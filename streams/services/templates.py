@@ -9,7 +9,7 @@ once a minute when it came about otherwise.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -87,30 +87,40 @@ def edit(*, data_type: str, template: str, actor: str) -> Templates:
     Raises:
         BadDefinition: It cannot be, or no declared stream would store any of its subjects.
     """
-    default = core.SCHEMES[settings.SUBJECT_SCHEME].get(data_type)
+    return edit_all(changes={data_type: template}, actor=actor)
+
+
+def edit_all(*, changes: Mapping[str, str], actor: str, with_stream: bool = False) -> Templates:
+    """
+    As `edit`, of several types at once: all, or none where one cannot be.
+
+    Args:
+        with_stream: Declare a stream for those that none would store; see `ensure_stored`.
+
+    Raises:
+        BadDefinition: See `edit`; `field` is the type of data.
+    """
+    defaults = core.SCHEMES[settings.SUBJECT_SCHEME]
     with transaction.atomic():
         before = _changed()
-        after = {**before, data_type: template}
-        if template == default:
-            del after[data_type]
+        after = {**before, **changes}
+        after = {name: text for name, text in after.items() if text != defaults.get(name)}
         made = core.scheme(settings.SUBJECT_SCHEME, after)
-        _refuse_unstored(made, data_type)
-        if before == after:
-            return made
-        if data_type in after:
-            SubjectTemplate.objects.update_or_create(
-                data_type=data_type, defaults={"template": template}
-            )
-        else:
-            SubjectTemplate.objects.filter(data_type=data_type).delete()
-        audit.note(
-            actor=actor,
-            action="edit",
-            kind=KIND,
-            name=data_type,
-            before={"template": before.get(data_type, default)},
-            after={"template": template},
-        )
+        if with_stream:
+            bare = [made.patterns[name] for name in changes if not _is_stored(made.patterns[name])]
+            _declare_store(bare, actor)
+        for name in changes:
+            _refuse_unstored(made, name)
+            if before.get(name) != after.get(name):
+                _write(name, after.get(name))
+                audit.note(
+                    actor=actor,
+                    action="edit",
+                    kind=KIND,
+                    name=name,
+                    before={"template": before.get(name, defaults.get(name))},
+                    after={"template": made.texts[name]},
+                )
     return made
 
 
@@ -132,25 +142,15 @@ def uncovered() -> Mapping[str, str]:
 
 def ensure_stored() -> None:
     """
-    Declare the stream of the older scheme where nothing covers its subjects; say what stays bare.
+    Declare the stream of the older scheme where nothing covers its subjects, or let it store what
+    is new among them; say what stays bare.
 
     Where the scheme is the usual one, MARKET_DATA is declared from the beginning.
     """
     missing = uncovered()
     if missing and settings.SUBJECT_SCHEME != core.DEFAULT:
-        subjects = sorted({pattern.partition(".")[0] + ".>" for pattern in missing.values()})
-        _row, made = Stream.objects.get_or_create(
-            name=OLDER_STREAM, defaults={"config": {"subjects": subjects, **OLDER_LIMITS}}
-        )
-        if made:
-            audit.note(
-                actor="TICKPLANE_SUBJECT_SCHEME",
-                action="create",
-                kind="stream",
-                name=OLDER_STREAM,
-                after={"subjects": subjects, **OLDER_LIMITS},
-            )
-            missing = uncovered()
+        _declare_store(missing.values(), "TICKPLANE_SUBJECT_SCHEME")
+        missing = uncovered()
     for data_type, pattern in missing.items():
         logger.warning(
             "no declared stream stores %s: data of type %s will wait and then be refused",
@@ -159,10 +159,45 @@ def ensure_stored() -> None:
         )
 
 
+def _declare_store(patterns: Iterable[str], actor: str) -> None:
+    """Declare the stream of the older scheme for these, or let it store them, too."""
+    wanted = sorted({pattern.partition(".")[0] + ".>" for pattern in patterns})
+    row = Stream.objects.filter(name=OLDER_STREAM).first()
+    if row is not None and not row.has_shape:
+        return  # A hand was at it; what is not stored is said.
+    had = row.subjects if row else []
+    missing = [subject for subject in wanted if subject not in had]
+    if not missing:
+        return
+    config = {**(row.config if row else OLDER_LIMITS), "subjects": [*had, *missing]}
+    Stream.objects.update_or_create(name=OLDER_STREAM, defaults={"config": config})
+    audit.note(
+        actor=actor,
+        action="edit" if row else "create",
+        kind="stream",
+        name=OLDER_STREAM,
+        before=row.config if row else None,
+        after=config,
+    )
+
+
+def _write(data_type: str, template: str | None) -> None:
+    if template is None:
+        SubjectTemplate.objects.filter(data_type=data_type).delete()
+    else:
+        SubjectTemplate.objects.update_or_create(
+            data_type=data_type, defaults={"template": template}
+        )
+
+
+def _is_stored(pattern: str) -> bool:
+    # A part of them will do: there may be a stream for each exchange.
+    return any(overlap(subject, pattern) for subject in _stored())
+
+
 def _refuse_unstored(made: Templates, data_type: str) -> None:
     pattern = made.patterns[data_type]
-    # A part of them will do: there may be a stream for each exchange.
-    if not any(overlap(subject, pattern) for subject in _stored()):
+    if not _is_stored(pattern):
         raise BadDefinition(
             data_type,
             _("no declared stream stores %(pattern)s; declare one with these subjects first")

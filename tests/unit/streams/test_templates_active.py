@@ -107,3 +107,42 @@ def test_a_row_that_no_version_knows_is_shown():
     SubjectTemplate.objects.create(data_type="funding", template="funding.{x}")
 
     assert ("funding", "") in [(row.data_type, row.pattern) for row in templates.rows()]
+
+
+def test_several_are_edited_at_once_or_not_at_all():
+    swapped = {
+        "trade": "market.{exchange}.{symbol}.ticker", "ticker": "market.{exchange}.{symbol}.trade",
+    }  # fmt: skip
+
+    templates.edit_all(changes=swapped, actor="boss")
+    with pytest.raises(BadDefinition, match="no declared stream stores md"):
+        templates.edit_all(changes={"trade": OWN, "funding": "md.{exchange}.{symbol}"}, actor="x")
+
+    assert templates.active().texts["trade"] == "market.{exchange}.{symbol}.ticker"
+    assert templates.active().texts["ticker"] == "market.{exchange}.{symbol}.trade"
+    assert {act.name for act in BrokerAct.objects.all()} == {"trade", "ticker"}
+
+
+def test_the_older_subjects_get_their_stream_where_that_is_asked_for():
+    older = {"trade": "trade.{exchange}.{symbol}", "orderbook": "orderbook.{exchange}.{symbol}"}
+
+    templates.edit_all(changes=older, actor="file", with_stream=True)
+    templates.edit_all(
+        changes={"funding": "funding.{exchange}.{symbol}"}, actor="file", with_stream=True
+    )
+
+    made = Stream.objects.get(name=templates.OLDER_STREAM)
+    assert made.subjects == ["orderbook.>", "trade.>", "funding.>"]
+    assert made.config["max_msgs"] == 1_000_000
+
+
+def test_the_older_stream_of_a_former_version_learns_of_new_types(settings):
+    settings.SUBJECT_SCHEME = "push"
+    former = ["kline.>", "orderbook.>", "ticker.>", "trade.>", "volatility-index.>"]
+    Stream.objects.create(name=templates.OLDER_STREAM, config={"subjects": former, "max_age": 7})
+
+    templates.ensure_stored()
+
+    made = Stream.objects.get(name=templates.OLDER_STREAM)
+    assert made.config == {"subjects": [*former, "funding.>"], "max_age": 7}
+    assert templates.uncovered() == {}
