@@ -9,7 +9,7 @@ Prices, sizes and times are texts; zeros at the end are left out. Times are mill
 counts contracts where there are contracts, and the base currency at the spot market.
 
 Source: www.okx.com/docs-v5/en/#order-book-trading-market-data, the pages of the channels, and
-#overview-websocket
+#overview-websocket, and #error-code-websocket
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ from pipeline.core.venues.reading import (
 T = TypeVar("T")
 
 UPGRADE = "64008"
+# Down, busy, asked too often. Another link may ask again; on this one the channel would be given up.
+TEMPORARY = frozenset({"50001", "50011", "50013", "50026", "60014", "64007"})
 
 _INTERVALS = {name: interval for interval, name in CANDLES.items()}
 _AGGRESSORS = {"buy": Aggressor.BUYER, "sell": Aggressor.SELLER}
@@ -386,6 +388,8 @@ def _reply(head: _Head) -> Accepted | Rejected | Farewell | Skipped:
     match head.event:
         case "subscribe":
             return Accepted(number, _told(head.arg))
+        case "error" if head.code in TEMPORARY:
+            return Farewell(shortened(f"{head.code} {head.msg}"))
         case "error":
             channels = _told(head.arg)
             if found := _NOT_HAD.search(head.msg):

@@ -317,6 +317,10 @@ def test_the_exponent_of_a_symbol_stays_whatever_a_message_happens_to_hold():
             ),
         ),
         (b'{"event":"notice","code":"64008","msg":"Soon"}', Farewell("OKX upgrades its service")),
+        (
+            b'{"event":"error","code":"60014","msg":"Requests too frequent"}',
+            Farewell("60014 Requests too frequent"),
+        ),
         (b'{"event":"notice","code":"1","msg":"Hm"}', Skipped.REPLY),
         (frame("mark-price", {"markPx": "1"}), Skipped.OTHER_KIND),
         (frame("candle1D", CANDLE), Skipped.OTHER_KIND),
