@@ -8,8 +8,8 @@ OKX v5: trades, tickers, books, candles, funding, and what the venue says about 
 Prices, sizes and times are texts; zeros at the end are left out. Times are milliseconds. A size
 counts contracts where there are contracts, and the base currency at the spot market.
 
-Source: www.okx.com/docs-v5/en/#order-book-trading-market-data, the pages of the channels, and
-#overview-websocket, and #error-code-websocket
+Source: www.okx.com/docs-v5/en/#order-book-trading-market-data, the pages of the channels,
+#overview-websocket and #error-code-websocket
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from pipeline.core.venues.reading import (
 T = TypeVar("T")
 
 UPGRADE = "64008"
-# Down, busy, asked too often. Another link may ask again; on this one the channel would be given up.
+# Down, busy, asked too often. Another link may ask again; this one would give the channel up.
 TEMPORARY = frozenset({"50001", "50011", "50013", "50026", "60014", "64007"})
 
 _INTERVALS = {name: interval for interval, name in CANDLES.items()}
