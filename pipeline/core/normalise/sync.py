@@ -114,14 +114,15 @@ class BookSync(Stream):
         return ()
 
     def look(self, now_ns: int) -> Sequence[Outgoing]:
+        calls = self._recovery is Recovery.CALL
         if self._asked_ns:
             if now_ns - self._asked_ns >= ASK_AGAIN_NS:
+                # Who fetches knows when that fails; only we know that a channel stays silent.
+                self._attempt -= calls
                 self._ask(now_ns)
-        else:
+        elif now_ns - self._waits_ns >= (QUIET_NS if calls else ASK_AGAIN_NS):
             # A channel that begins with its snapshot was asked for it by subscribing to it.
-            calls = self._recovery is Recovery.CALL
-            if now_ns - self._waits_ns >= (QUIET_NS if calls else ASK_AGAIN_NS):
-                self._ask(now_ns)
+            self._ask(now_ns)
         if not self._told and now_ns - self._waits_ns >= TELL_NS:
             return self._tell("no snapshot of the book yet", now_ns)
         return ()

@@ -23,8 +23,10 @@ from pipeline.core.normalise.wants import BackfillTrades
 from pipeline.core.topic import Topic
 
 HOLD_NS = 10_000_000_000
-# Of one loss; an answer holds up to 1,000 trades or so.
+# Of one loss; an answer holds up to 1,000 trades or so. One that brings nothing new, because it was
+# under way already or the venue is behind, counts for several.
 MAX_PAGES = 20
+FRUITLESS = 7
 # What is remembered where only ids tell: as much as two links of a source overlap.
 MAX_IDS = 512
 # A trade so much later, with a number so much older: the venue counts anew.
@@ -94,15 +96,14 @@ class Trades(Stream):
             if not self._knows(trade.trade_id)
         ]
         self.shared.counts.backfilled += len(said)
-        self._pages -= 1
+        self._pages -= 1 if found else FRUITLESS
         if found:
             self._after = found[-1]
-        if reached or not page or not self._pages:
+        if reached or not page or self._pages <= 0:
             self._pages = 0
             said += self._release()
-        elif found:
+        else:
             self.shared.ask(BackfillTrades(self.topic.symbol, self._after))
-        # Else it answers an older question, or the venue is behind: wait for what comes.
         return said
 
     def failed(self, now_ns: int) -> Sequence[Outgoing]:

@@ -122,6 +122,19 @@ def test_what_was_held_back_follows_the_snapshot_in_order():
     assert engine.snapshot(middle) == ["RESYNC", "106 snapshot", "108", "110"]
 
 
+def test_what_is_lost_while_updates_are_held_back_needs_a_newer_snapshot():
+    engine, market = Engine(), Market("BTC")
+    engine.take(go(market))
+    before = market.snapshot()
+    go(market)
+    engine.take(go(market))
+
+    assert engine.snapshot(before) == []
+    assert engine.asked()[-1] == FetchSnapshot("BTC", attempt=2)
+    assert engine.snapshot(market.snapshot()) == ["106 snapshot"]
+    assert engine.normaliser.counts.gaps == 0
+
+
 def test_a_book_that_breaks_again_at_once_asks_with_growing_attempts():
     engine, market = ready()
 
@@ -213,9 +226,9 @@ def test_time_says_again_what_was_asked_for_in_vain_and_tells_consumers_once():
     assert engine.look(at_s=5) == []
     assert engine.asked() == []
     assert engine.look(at_s=40) == ["GAP"]
-    assert engine.asked() == [FetchSnapshot("BTC", attempt=2)]
+    assert engine.asked() == [FetchSnapshot("BTC")]
     assert engine.look(at_s=80) == []
-    assert engine.asked() == [FetchSnapshot("BTC", attempt=3)]
+    assert engine.asked() == [FetchSnapshot("BTC")]
     assert engine.snapshot(market.snapshot()) == ["RESYNC", "102 snapshot"]
     assert engine.look(at_s=200) == []
     assert engine.asked() == []
@@ -324,6 +337,8 @@ class TestChannelsThatBeginWithTheirSnapshot:
         assert engine.asked() == []
         assert engine.look(at_s=40) == ["GAP"]
         assert engine.asked() == [Resubscribe("BTC")]
+        assert engine.look(at_s=80) == []
+        assert engine.asked() == [Resubscribe("BTC", attempt=2)]
 
 
 class TestChecksums:

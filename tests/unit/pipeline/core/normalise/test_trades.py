@@ -126,9 +126,21 @@ def test_a_gap_among_those_that_wait_is_told_when_they_go():
 def test_an_answer_to_an_older_question_does_not_end_the_waiting():
     engine = ready()
     engine.take(trade(4))
+    asked = engine.asked()
 
     assert engine.backfilled([trade(0), trade(1)]) == []
+    assert engine.asked() == asked
     assert engine.backfilled([trade(2), trade(3)]) == ["2 backfill", "3 backfill", "4"]
+
+
+def test_answers_that_bring_nothing_new_end_the_waiting_soon():
+    engine = ready()
+    engine.take(trade(4))
+
+    said = [engine.backfilled([trade(1)]) for _ in range(4)]
+
+    assert said == [[], [], ["4"], []]
+    assert len(engine.asked()) == 3
 
 
 def test_numbers_that_begin_anew_are_a_gap_of_unknown_size():
