@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -36,6 +37,8 @@ from pipeline.core.messages import (
 )
 from pipeline.core.scale import whole
 from pipeline.core.venues.binance.channels import SPOT_INTERVALS
+from pipeline.core.venues.forms import Forms, Known, Noting, Read, form_of, without_points
+from pipeline.core.venues.levels import Levels
 from pipeline.core.venues.reading import (
     NS_PER_MS,
     Data,
@@ -165,22 +168,51 @@ _error = msgspec.json.Decoder(_Error)
 
 
 class _Reader(Generic[D]):
-    """Reads one kind of data, in its frame or alone."""
+    """
+    Reads one kind of data, in its frame or alone.
 
-    __slots__ = ("_bare", "_framed", "_record")
+    Attributes:
+        learns: Whether frames of this kind may be read by their form: by `forms` or `levels`.
+        framed: Reads a frame; `known` is how, when its points were left out.
+    """
 
-    def __init__(self, shape: type[D], record: Callable[[D], Heard]) -> None:
+    __slots__ = ("_bare", "_framed", "_record", "learn")
+
+    def __init__(
+        self,
+        shape: type[D],
+        record: Callable[[D, Read, Read], Heard],
+        learn: Callable[[bytes, _Reader[D], Noting, Noting], None] | None = None,
+    ) -> None:
         self._bare: msgspec.json.Decoder[D] = msgspec.json.Decoder(shape)
         self._framed: msgspec.json.Decoder[_Framed[D]] = msgspec.json.Decoder(
             _Framed[shape]  # type: ignore[valid-type]
         )
         self._record = record
+        self.learn = learn
 
     def alone(self, data: Data) -> Heard:
-        return self._record(parsed(self._bare, data))
+        return self._record(parsed(self._bare, data), whole, whole)
 
-    def framed(self, frame: Data) -> Heard:
-        return self._record(parsed(self._framed, frame).data)
+    def framed(self, frame: bytes) -> Heard:
+        """Read a frame of a form that is not known, and learn it."""
+        found = parsed(self._framed, frame).data
+        if self.learn is None:
+            return self._record(found, whole, whole)
+        price, quantity = Noting(), Noting()
+        record = self._record(found, price, quantity)
+        self.learn(frame, self, price, quantity)
+        return record
+
+    def pointless(self, frame: bytes, known: Known[_Reader[Any]]) -> Heard:
+        """
+        Read a frame of a known form.
+
+        Raises:
+            ValueError, msgspec.MsgspecError: The slow way will find out what is wrong.
+        """
+        found = self._framed.decode(without_points(frame)).data
+        return self._record(found, known.price, known.quantity)
 
 
 class Decoder:
@@ -198,12 +230,15 @@ class Decoder:
         """
         self.aggregated: set[str] = set()
         self._in_contracts = in_contracts
+        self._forms: Forms[_Reader[Any]] = Forms()
+        self._levels: Levels[_Reader[Any]] = Levels()
+        learn = self._forms.learn
         depth = _FuturesDepthData if futures else _DepthData
         self._by_event: dict[str, _Reader[Any]] = {
-            "trade": _Reader(_TradeData, _trade),
-            "aggTrade": _Reader(_AggregateTradeData, self._aggregate_trade),
-            "bookTicker": _Reader(_TickerData, _ticker),
-            "depthUpdate": _Reader(depth, _depth),
+            "trade": _Reader(_TradeData, _trade, learn),
+            "aggTrade": _Reader(_AggregateTradeData, self._aggregate_trade, learn),
+            "bookTicker": _Reader(_TickerData, _ticker, learn),
+            "depthUpdate": _Reader(depth, _depth, self._levels.learn),
             "kline": _Reader(_KlineData, self._kline),
             "serverShutdown": _Reader(_Shutdown, _farewell),
         }
@@ -219,8 +254,16 @@ class Decoder:
         Raises:
             DecodeError: Not JSON, not of the documented shape, or a number we cannot hold.
         """
+        frame = bytes(frame)
+        form = form_of(frame)
+        known = self._forms.get(form) or self._levels.get(frame, form)
+        if known is not None:
+            try:
+                return (known.reader.pointless(frame, known),)
+            except (DecodeError, ValueError, msgspec.MsgspecError):
+                pass  # What is wrong is found by looking closely.
         # The stream's name stands first and says how to read the rest, all at once.
-        start = bytes(frame[:PEEK])
+        start = frame[:PEEK]
         if start.startswith(_FRAMED):
             reader = self._reader(start[len(_FRAMED) : start.find(b'"', len(_FRAMED))])
             if reader is not None:
@@ -250,11 +293,11 @@ class Decoder:
         event = _EVENTS.get(found[1]) if symbol and found else None
         return self._by_event.get(event) if event else None
 
-    def _aggregate_trade(self, found: _AggregateTradeData) -> Trade:
+    def _aggregate_trade(self, found: _AggregateTradeData, price: Read, quantity: Read) -> Trade:
         self.aggregated.add(found.s)
-        return _traded(found, found.a)
+        return _traded(found, found.a, price, quantity)
 
-    def _kline(self, found: _KlineData) -> Kline:
+    def _kline(self, found: _KlineData, *_: Read) -> Kline:
         candle = found.k
         if candle.i not in SPOT_INTERVALS:
             raise DecodeError("shape", "a candle of an unknown interval")
@@ -286,16 +329,23 @@ class Decoder:
         )
 
 
-def _trade(found: _TradeData) -> Trade | Skipped:
+def _trade(found: _TradeData, price: Read, quantity: Read) -> Trade | Skipped:
     if found.source and found.source != "MARKET":
         # Of the insurance fund, say: at prices that no market had.
         return Skipped.OTHER_KIND
-    return _traded(found, found.t, counted=not found.source)
+    return _traded(found, found.t, price, quantity, counted=not found.source)
 
 
-def _traded(found: _TradeData | _AggregateTradeData, number: int, *, counted: bool = True) -> Trade:
-    (price,), price_exponent = whole((found.p,))
-    (quantity,), quantity_exponent = whole((found.q,))
+def _traded(
+    found: _TradeData | _AggregateTradeData,
+    number: int,
+    price: Read,
+    quantity: Read,
+    *,
+    counted: bool = True,
+) -> Trade:
+    (at,), price_exponent = price((found.p,))
+    (size,), quantity_exponent = quantity((found.q,))
     return Trade(
         symbol=checked_symbol(found.s),
         event_ns=found.event_ms * NS_PER_MS,
@@ -304,16 +354,16 @@ def _traded(found: _TradeData | _AggregateTradeData, number: int, *, counted: bo
         trade_id=str(number),
         seq=number if counted else 0,
         trade_ns=found.trade_ms * NS_PER_MS,
-        price=price,
-        quantity=quantity,
+        price=at,
+        quantity=size,
         # m: the buyer was the maker, so it was the seller who crossed the spread.
         aggressor=Aggressor.SELLER if found.m else Aggressor.BUYER,
     )
 
 
-def _ticker(found: _TickerData) -> Ticker:
-    (bid, ask), price_exponent = whole((found.b, found.a))
-    (bid_quantity, ask_quantity), quantity_exponent = whole((found.bid_size, found.ask_size))
+def _ticker(found: _TickerData, price: Read, quantity: Read) -> Ticker:
+    (bid, ask), price_exponent = price((found.b, found.a))
+    (bid_quantity, ask_quantity), quantity_exponent = quantity((found.bid_size, found.ask_size))
     return Ticker(
         symbol=checked_symbol(found.s),
         event_ns=found.event_ms * NS_PER_MS,
@@ -327,12 +377,12 @@ def _ticker(found: _TickerData) -> Ticker:
     )
 
 
-def _depth(found: _DepthData) -> OrderBook:
+def _depth(found: _DepthData, price: Read, quantity: Read) -> OrderBook:
     if found.first > found.u:
         raise DecodeError("shape", "an update that ends before it begins")
-    levels = found.b + found.a
-    prices, price_exponent = whole([price for price, _ in levels])
-    quantities, quantity_exponent = whole([quantity for _, quantity in levels])
+    texts = list(chain.from_iterable(found.b + found.a))
+    prices, price_exponent = price(texts[::2])
+    quantities, quantity_exponent = quantity(texts[1::2])
     bids = len(found.b)
     return OrderBook(
         symbol=checked_symbol(found.s),
@@ -349,7 +399,7 @@ def _depth(found: _DepthData) -> OrderBook:
     )
 
 
-def _funding(found: _MarkPriceData) -> Funding | Skipped:
+def _funding(found: _MarkPriceData, *_: Read) -> Funding | Skipped:
     if not found.r:
         # A contract that is delivered on a day pays none.
         return Skipped.OTHER_KIND
@@ -368,7 +418,7 @@ def _funding(found: _MarkPriceData) -> Funding | Skipped:
     )
 
 
-def _farewell(_: _Shutdown) -> Farewell:
+def _farewell(*_: object) -> Farewell:
     return Farewell("the server shuts down")
 
 

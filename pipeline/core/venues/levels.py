@@ -1,0 +1,94 @@
+"""
+Updates of a book whose levels can be read without looking for their decimal points.
+
+    … "b":[["61737.63000000","0.00000000"],["61730.17000000","1.50000000"]],"a":[]}}
+
+What stands in front of the first level, the head, has a form that is known (`forms`) and holds no
+point. Behind it nothing but levels and the field `a` is allowed. Let each point there be followed
+by as many digits as prices or quantities have and then by a quote: so each text has one point at
+most. If there are as many texts as points, and one for the field, each of them has exactly one. The
+points can be left out, and what remains of each number is a whole one.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from pipeline.core.venues.forms import DIGITS, MAX_FORMS, Known, Noting, digits, form_of
+
+_START = b'"b":['
+_BETWEEN = b'],"a":['
+_OF_LEVELS = b'0123456789.[],"'
+_LEFT_OF_REST = b"a:}}"
+_LONGEST_HEAD = 512
+
+K = TypeVar("K")
+
+
+class _Layout(msgspec.Struct, Generic[K], frozen=True, gc=False):
+    """
+    Attributes:
+        texts: How many stand in the head, and one for the field `a`.
+        ends: How numbers end.
+        too_long: What only a number with more digits than are safe can hold.
+    """
+
+    known: Known[K]
+    texts: int
+    ends: tuple[bytes, ...]
+    too_long: bytes
+
+    def fits(self, frame: bytes, form: bytes, head: int) -> bool:
+        points = form.count(b".")
+        return (
+            sum([form.count(end) for end in self.ends]) == points
+            and form.count(b'"') == 2 * (self.texts + points)
+            and self.too_long not in form
+            and _BETWEEN in frame
+            and frame[head:].translate(None, _OF_LEVELS) == _LEFT_OF_REST
+        )
+
+
+class Levels(Generic[K]):
+    """The heads that the book updates of one source were found to have."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[bytes, _Layout[K]] = {}
+
+    def get(self, frame: bytes, form: bytes) -> Known[K] | None:
+        """
+        Return how to read a frame without its points.
+
+        Its texts may still hold what is no digit; then `int` refuses them.
+        """
+        head = form.find(_START) + len(_START)
+        layout = self._layouts.get(form[:head])
+        return layout.known if layout is not None and layout.fits(frame, form, head) else None
+
+    def learn(self, frame: bytes, reader: K, price: Noting, quantity: Noting) -> None:
+        """
+        Remember the head of a frame and the decimals of its numbers.
+
+        Args:
+            price, quantity: Have read all its decimal texts.
+        """
+        form = form_of(frame)
+        head = form.find(_START) + len(_START)
+        decimals = price.decimals or 0, quantity.decimals or 0
+        if min(decimals) <= 0 or not len(_START) <= head <= _LONGEST_HEAD:
+            return
+        if b"." in form[:head] or b"\\" in form[:head]:
+            return
+        if len(self._layouts) >= MAX_FORMS:
+            self._layouts.clear()
+        ends = [b'.%b"' % (b"0" * decimals[0])]
+        if decimals[0] != decimals[1]:
+            ends = [b'.%b","' % (b"0" * decimals[0]), b'.%b"]' % (b"0" * decimals[1])]
+        self._layouts[form[:head]] = _Layout(
+            Known(reader, digits(decimals[0]), digits(decimals[1])),
+            form.count(b'"', 0, head) // 2 + 1,
+            tuple(ends),
+            b"0" * (DIGITS + 1 - max(decimals)) + b".",
+        )
