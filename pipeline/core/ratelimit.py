@@ -13,6 +13,9 @@ _OVER_TIME = 0.7
 
 _MINUTE_S = 60.0
 
+# What sums of fractions are wrong by: a wait for it might be too short to end.
+_NOTHING = 1e-6
+
 
 class Bucket:
     """
@@ -29,7 +32,7 @@ class Bucket:
     def wait_s(self, weight: float, now_s: float) -> float:
         """Return how long to wait before so much may be spent; 0 for now."""
         missing = min(weight, self._capacity) - self._filled(now_s)
-        return max(missing, 0.0) / self._per_s
+        return missing / self._per_s if missing > _NOTHING else 0.0
 
     def spend(self, weight: float, now_s: float) -> None:
         """Spend it, also when it is not there: it fills up first, then."""

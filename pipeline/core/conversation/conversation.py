@@ -122,8 +122,8 @@ class Conversation:
         return self.subscriptions.next_message(now_s)
 
     def _again_s(self, now_s: float, wait_s: float) -> float:
-        # With a wait left, it was the pace that ended the loop and not the want of words.
-        return now_s + wait_s if wait_s else math.inf
+        unsaid = self._opening or self.subscriptions.unsaid
+        return now_s + wait_s if unsaid else math.inf
 
     def _wait_s(self, now_s: float) -> float:
         return max(pace.wait_s(1, now_s) for pace in self._paces)

@@ -72,6 +72,11 @@ class Subscriptions:
         return not (asking or self._to_take or self._halves)
 
     @property
+    def unsaid(self) -> bool:
+        """Whether there is a request left to send."""
+        return bool(self._to_take or self._to_drop or self._halves)
+
+    @property
     def spoken_for(self) -> list[Channel]:
         """What is taken, or asked for and not yet answered."""
         found = dict(self.taken)
