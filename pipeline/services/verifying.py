@@ -1,0 +1,191 @@
+"""Whether this installation is as it should be, part by part."""
+
+from __future__ import annotations
+
+import enum
+import platform
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+from django import db
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from pipeline.core.errors import BadOption
+from pipeline.core.expected import Expected, expected
+from pipeline.core.spec import SourceSpec
+from pipeline.models import DataSource
+from pipeline.services.collection import is_alive, is_unreported
+from pipeline.services.orders import specs
+from streams import services as streams
+from streams.core.errors import BrokerError
+from streams.core.subjects import overlap
+from streams.core.templates import Templates
+from streams.services import templates
+
+# A line of requirements.txt; what follows a semicolon says where it is needed.
+_LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)\s*(;)?")
+NAMED = 5
+
+
+class Grade(enum.Enum):
+    GOOD = "good"
+    POOR = "poor"  # worth a look; nothing fails because of it
+    BAD = "bad"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at, and how it is."""
+
+    name: str
+    grade: Grade
+    told: str
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """
+    What should be heard.
+
+    Attributes:
+        sources: The names of those that should bring it.
+    """
+
+    templates: Templates
+    sources: dict[Expected, list[str]]
+
+
+def dependencies(*, lock: Path) -> Check:
+    """
+    Compare what is installed with what the lock file says.
+
+    Args:
+        lock: requirements.txt; where there is none, nothing can be compared.
+    """
+    name = "dependencies"
+    python = _("Python %s") % platform.python_version()
+    try:
+        lines = lock.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return Check(name, Grade.POOR, _("%s; there is no lock file to compare with") % python)
+    locked = [found.groups() for line in lines if (found := _LOCKED.match(line))]
+    missing, others = [], []
+    for package, version, elsewhere in locked:
+        installed = _installed(package)
+        if installed is None and not elsewhere:
+            missing.append(package)
+        elif installed not in (None, version):
+            others.append(f"{package} {installed} ({_('locked')}: {version})")
+    if missing:
+        return Check(name, Grade.BAD, _("%(python)s; missing: %(names)s") % {
+            "python": python, "names": _named(missing)})  # fmt: skip
+    if others:
+        return Check(name, Grade.POOR, _("%(python)s; other versions: %(names)s") % {
+            "python": python, "names": _named(others)})  # fmt: skip
+    told = ngettext("%d package as locked", "%d packages as locked", len(locked)) % len(locked)
+    return Check(name, Grade.GOOD, f"{python}; {told}")
+
+
+def database() -> Check:
+    name = "database"
+    try:
+        executor = MigrationExecutor(db.connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except db.Error as e:
+        return Check(name, Grade.BAD, _("cannot be used: %s") % str(e).strip())
+    if waiting:
+        told = ngettext(
+            "%d migration is not applied", "%d migrations are not applied", len(waiting)
+        )
+        return Check(name, Grade.BAD, told % len(waiting))
+    return Check(name, Grade.GOOD, _("%s; migrated") % db.connection.vendor)
+
+
+def declared() -> Declared:
+    """
+    Return what the enabled sources should bring.
+
+    Raises:
+        BadDefinition: The subject templates cannot be.
+    """
+    found: dict[Expected, list[str]] = {}
+    for spec in specs():
+        for one in _expected(spec):
+            found.setdefault(one, []).append(spec.source_id)
+    return Declared(templates.active(), dict(sorted(found.items())))
+
+
+def nats(*, wanted: Declared) -> list[Check]:
+    """Look at the server, at JetStream, and at whether streams store what should come."""
+    ready, health = streams.health()
+    monitor = Check("nats monitor", Grade.GOOD if ready else Grade.BAD, str(health["nats"]))
+    try:
+        account = streams.link().api("INFO")
+        live = streams.live_streams()
+    except BrokerError as e:
+        return [monitor, Check("nats", Grade.BAD, str(e))]
+    told = ngettext("JetStream has %d stream", "JetStream has %d streams", len(live)) % len(live)
+    if domain := account.get("domain"):
+        told = f"{told} ({domain})"
+    stored = [subject for one in live for subject in one["config"].get("subjects") or ()]
+    patterns = {wanted.templates.patterns[one.data_type] for one in wanted.sources}
+    bare = sorted(p for p in patterns if not any(overlap(subject, p) for subject in stored))
+    storing = Check(
+        "streams",
+        Grade.BAD if bare else Grade.GOOD,
+        _("no stream in NATS stores %s") % ", ".join(bare)
+        if bare
+        else _("what the sources bring is stored"),
+    )
+    return [monitor, Check("nats", Grade.GOOD, told), storing]
+
+
+def collector(*, now: datetime) -> list[Check]:
+    """Look at the pipeline and at each enabled source."""
+    sources = list(DataSource.objects.filter(enabled=True))
+    if not sources:
+        return [Check("collector", Grade.BAD, _("no source is enabled"))]
+    alive = is_alive(now=now)
+    told = ngettext("%d source is enabled", "%d sources are enabled", len(sources)) % len(sources)
+    if not alive:
+        told = _("%s, and no pipeline reports on them: is run_pipeline running?") % told
+    whole = Check("collector", Grade.GOOD if alive else Grade.BAD, told)
+    return [whole, *(_of_source(source, now) for source in sources)]
+
+
+def _of_source(source: DataSource, now: datetime) -> Check:
+    state = DataSource.State(source.state)
+    grade = {
+        DataSource.State.RUNNING: Grade.GOOD,
+        DataSource.State.CONNECTING: Grade.POOR,
+        DataSource.State.RECONNECTING: Grade.POOR,
+    }.get(state, Grade.BAD)
+    told = str(state.label)
+    if is_unreported(source=source, now=now):
+        grade, told = Grade.BAD, _("%s when last reported") % told
+    if grade is not Grade.GOOD and source.last_error:
+        told = f"{told}: {source.last_error}"
+    return Check(f"source {source.name}", grade, told)
+
+
+def _expected(spec: SourceSpec) -> Iterable[Expected]:
+    try:
+        return expected(spec)
+    except BadOption:
+        return ()  # It cannot run; its row says why, and so does its check.
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _named(names: list[str]) -> str:
+    told = ", ".join(names[:NAMED])
+    return f"{told}, …" if len(names) > NAMED else told
