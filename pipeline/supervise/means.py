@@ -33,6 +33,8 @@ class Means:
     Attributes:
         ssl: One for all: a context per source costs a megabyte each.
         clock_ns, dice: The time of day, and a random number from 0 to 1.
+        healthy_s: Only a link that held for so long ends the growth of the pauses: a source that
+            accepts us, says one word and hangs up is not healthy.
     """
 
     def __init__(  # noqa: PLR0913
@@ -46,6 +48,7 @@ class Means:
         dice: Callable[[], float],
         ssl: SSLContext | None,
         kinds: Mapping[str, receive.Hold],
+        healthy_s: float,
     ) -> None:
         self.publisher = publisher
         self.voice = voice
@@ -53,6 +56,7 @@ class Means:
         self.dice = dice
         self.ssl = ssl
         self.kinds = kinds
+        self.healthy_s = healthy_s
         self._tasks = tasks
         self._get = get
         self._desks: dict[str, Desk] = {}

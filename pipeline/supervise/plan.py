@@ -97,6 +97,7 @@ class Plan:
             self._venue.channels_in(url),
             clock_ns=means.clock_ns,
             dice=means.dice,
+            healthy_s=means.healthy_s,
         )
 
     def _declares(self) -> bool:

@@ -21,9 +21,6 @@ from pipeline.supervise.link import Link
 
 logger = logging.getLogger(__name__)
 
-# Only a link that held for so long ends the growth of the pauses: a source that accepts us, says
-# one word and hangs up is not healthy.
-HEALTHY_S = 60.0
 # A market may be quiet: then a new link that is ready takes over without having spoken.
 QUIET_S = 10.0
 # A new link that is not even ready by now is given up; the old one still works.
@@ -58,6 +55,7 @@ class Slot:
         *,
         clock_ns: Callable[[], int],
         dice: Callable[[], float],
+        healthy_s: float,
     ) -> None:
         self.url = url
         self.named = named
@@ -68,6 +66,7 @@ class Slot:
         self._limits = limits
         self._clock_ns = clock_ns
         self._dice = dice
+        self._healthy_s = healthy_s
         self._link: Link | None = None
         self._next: Link | None = None
         self._next_until_s = math.inf
@@ -206,7 +205,7 @@ class Slot:
             self.degraded = False
 
     def _is_healthy(self, link: Link, now_s: float) -> bool:
-        return link.heard_s is not None and now_s - link.heard_s >= HEALTHY_S
+        return link.heard_s is not None and now_s - link.heard_s >= self._healthy_s
 
     def _due_s(self) -> float:
         if self._link is None:
@@ -216,5 +215,5 @@ class Slot:
             ready_s = self._next.ready_s
             due_s = self._next_until_s if ready_s is None else ready_s + QUIET_S
         if self._failures and self._link.heard_s is not None:
-            due_s = min(due_s, self._link.heard_s + HEALTHY_S)
+            due_s = min(due_s, self._link.heard_s + self._healthy_s)
         return due_s

@@ -22,6 +22,8 @@ from streams.broker import voice
 
 logger = logging.getLogger(__name__)
 
+HEALTHY_S = 60.0
+
 
 class Supervisor:
     """
@@ -45,6 +47,7 @@ class Supervisor:
         kinds: Mapping[str, receive.Hold] = receive.KINDS,
         get: Get | None = None,
         voice: Voice = voice,
+        healthy_s: float = HEALTHY_S,
     ) -> None:
         """
         Args:
@@ -52,6 +55,7 @@ class Supervisor:
             ssl: One for all: a context per source costs a megabyte each.
             get: Who makes REST calls; by default `receive.rest.Rest`.
             voice: Who is told when a source fails again and again, and when it is well again.
+            healthy_s: See `Means`.
         """
         self._tasks = tasks
         self._rest = Rest(ssl)
@@ -64,6 +68,7 @@ class Supervisor:
             dice=dice,
             ssl=ssl,
             kinds=kinds,
+            healthy_s=healthy_s,
         )
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
         self._ended: dict[str, Source] = {}
