@@ -8,6 +8,9 @@ from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from controlplane import views
+from streams.api import contract
+
 admin.site.site_title = admin.site.site_header = "Tickplane"
 admin.site.site_url = None  # Its "View site" would be a second way to the dashboard.
 admin.site.index_title = _("Administration")
@@ -23,6 +26,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs", login_required(docs), name="api-docs"),
+    path("api/v1/status", contract.Status.as_view(collector=views.collector), name="status"),
     path("", include("streams.urls")),
     path("", include("accounts.urls")),
     path("", include("realtime.urls")),

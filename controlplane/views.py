@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 
 from django.contrib.auth import login
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from controlplane import invitation
 from pipeline import services as pipeline
+from streams.core.report import Collector
 
 API = "/api/"
 
@@ -21,6 +23,12 @@ API = "/api/"
 def demo(_request: HttpRequest) -> dict[str, object]:
     """Return what a template must know to mark made-up data; asked only where it is used."""
     return {"has_demo_source": pipeline.has_demo_source}
+
+
+def collector(now: datetime) -> Collector:
+    """Return what `GET /api/v1/status` tells of the data sources."""
+    idle = pipeline.has_enabled_sources() and not pipeline.is_alive(now=now)
+    return Collector("stopped" if idle else "running", pipeline.collection_stats())
 
 
 @require_GET

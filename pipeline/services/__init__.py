@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.services.collection import collection_stats, is_alive, is_unreported
+from pipeline.services.collection import (
+    collection_stats,
+    has_enabled_sources,
+    is_alive,
+    is_unreported,
+)
 from pipeline.services.declaring import disable, enable, overlapping
 from pipeline.services.demo import (
     DEMO_NAME,
@@ -23,6 +28,7 @@ __all__ = [
     "disable",
     "enable",
     "has_demo_source",
+    "has_enabled_sources",
     "is_alive",
     "is_unreported",
     "move_demo_source",

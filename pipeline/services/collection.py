@@ -20,6 +20,10 @@ def collection_stats() -> dict[str, dict[str, int]]:
     return {venue: dict(sorted(found[venue].items())) for venue in sorted(found) if found[venue]}
 
 
+def has_enabled_sources() -> bool:
+    return DataSource.objects.filter(enabled=True).exists()
+
+
 def is_alive(*, now: datetime) -> bool:
     """Return whether a pipeline reports on any source."""
     running = DataSource.objects.exclude(state=DataSource.State.STOPPED)

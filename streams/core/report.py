@@ -141,6 +141,17 @@ def server_summary(varz: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+class Collector(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        status: `running`, or `stopped` where sources are enabled and nobody collects.
+        published: How many messages, by exchange and type of data.
+    """
+
+    status: str = "running"
+    published: Mapping[str, Mapping[str, int]] = {}
+
+
 def status(  # noqa: PLR0913  each is a part of the answer
     *,
     timestamp: str,
@@ -149,8 +160,9 @@ def status(  # noqa: PLR0913  each is a part of the answer
     account: Mapping[str, Any],
     streams: Sequence[Mapping[str, Any]],
     consumers: Sequence[Mapping[str, Any]],
-    collection: Mapping[str, Mapping[str, int]] | None,
+    stored: Mapping[str, Mapping[str, int]] | None,
     measured: Mapping[str, Any],
+    collector: Collector,
 ) -> dict[str, Any]:
     """
     Return `GET /api/v1/status`: the broker's contract, then `data` of the collector's, then what
@@ -158,7 +170,7 @@ def status(  # noqa: PLR0913  each is a part of the answer
 
     Args:
         varz: None when the server does not answer.
-        collection: None when JetStream does not answer.
+        stored: By exchange and type; None when JetStream does not answer.
     """
     return {
         "service": SERVICE,
@@ -174,8 +186,9 @@ def status(  # noqa: PLR0913  each is a part of the answer
         ],
         "message_stats": message_stats(varz or {}, account, streams, consumers),
         "data": {
-            "status": "running" if collection is not None else "unreachable",
-            "collection_stats": collection or {},
+            "status": collector.status if stored is not None else "unreachable",
+            "collection_stats": collector.published,
+            "stored": stored or {},
         },
         "measured": measured,
         "jetstream": {key: account.get(key, 0) for key in ("memory", "storage")},

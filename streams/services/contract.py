@@ -29,13 +29,20 @@ def stream_rows() -> list[JsonObject]:
     return [report.stream_row(stream) for stream in live_streams()]
 
 
-def status(*, now: datetime, started_at: datetime) -> JsonObject:
-    """Return `GET /api/v1/status`; a broker that is away is a state, not an error."""
+def status(
+    *, now: datetime, started_at: datetime, collector: report.Collector | None = None
+) -> JsonObject:
+    """
+    Return `GET /api/v1/status`; a broker that is away is a state, not an error.
+
+    Args:
+        collector: What those who collect say of themselves; we only know what is stored.
+    """
     varz = _varz()
     streams: list[JsonObject] = []
     consumers: list[JsonObject] = []
     account: JsonObject = {}
-    collection: dict[str, dict[str, int]] | None = None
+    stored: dict[str, dict[str, int]] | None = None
     measured: JsonObject = {"throughput": None, "round_trip_ms": None}
     if varz is not None:
         try:
@@ -43,7 +50,7 @@ def status(*, now: datetime, started_at: datetime) -> JsonObject:
             streams = live_streams()
             account, measured["round_trip_ms"] = metering.account()
             consumers = metering.consumers(streams)
-            collection = metering.collection(streams, templates.active_or_standard())
+            stored = metering.collection(streams, templates.active_or_standard())
             measured["throughput"] = metering.throughput()
         except BrokerError as e:
             logger.warning("JetStream does not answer: %s", e)
@@ -54,8 +61,9 @@ def status(*, now: datetime, started_at: datetime) -> JsonObject:
         account=account,
         streams=streams,
         consumers=consumers,
-        collection=collection,
+        stored=stored,
         measured=measured,
+        collector=collector or report.Collector(),
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 
 import pytest
 
@@ -25,7 +26,7 @@ def row(name, **more):
 
 
 def test_packages_are_compared_with_the_lock_file(lock):
-    installed = verifying.metadata.version("django")
+    installed = metadata.version("django")
     lock.write_text(f"# ours\ndjango=={installed} \\\n    --hash=sha256:0\n")
     same = verifying.dependencies(lock=lock)
     lock.write_text("django==1.0 \\\n")

@@ -28,14 +28,19 @@ def test_status_has_the_keys_of_the_contract_in_its_order():
         timestamp="2024-01-01T12:00:00Z", uptime_s=3600, varz=VARZ,
         account={"api": {"errors": 4}, "memory": 1, "storage": 2}, streams=[STREAM],
         consumers=[{"stream_name": "MARKET_DATA", "delivered": {"consumer_seq": 6}}],
-        collection={"okx": {"trade": 3}}, measured={"round_trip_ms": 0.2},
+        stored={"okx": {"trade": 3}}, measured={"round_trip_ms": 0.2},
+        collector=report.Collector("stopped", {"okx": {"trade": 9}}),
     )  # fmt: skip
 
     assert list(answer) == [
         "service", "timestamp", "uptime_seconds", "nats_server", "jetstream_streams",
         "message_stats", "data", "measured", "jetstream",
     ]  # fmt: skip
-    assert answer["data"] == {"status": "running", "collection_stats": {"okx": {"trade": 3}}}
+    assert answer["data"] == {
+        "status": "stopped",
+        "collection_stats": {"okx": {"trade": 9}},
+        "stored": {"okx": {"trade": 3}},
+    }
     assert answer["jetstream"] == {"memory": 1, "storage": 2}
     assert list(answer["nats_server"]["server_info"]) == [
         "server_id", "server_name", "version", "go", "host", "port", "max_connections",
@@ -53,12 +58,12 @@ def test_status_has_the_keys_of_the_contract_in_its_order():
 def test_a_server_that_is_away_is_said_to_be():
     answer = report.status(
         timestamp="", uptime_s=0, varz=None, account={}, streams=[], consumers=[],
-        collection=None, measured={},
+        stored=None, measured={}, collector=report.Collector(),
     )  # fmt: skip
 
     assert answer["nats_server"]["status"] == "unreachable"
     assert answer["message_stats"] == {"published": 0, "consumed": 0, "errors": 0}
-    assert answer["data"] == {"status": "unreachable", "collection_stats": {}}
+    assert answer["data"] == {"status": "unreachable", "collection_stats": {}, "stored": {}}
 
 
 def test_what_was_stored_is_counted_once_from_the_first_message():
