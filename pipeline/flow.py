@@ -20,7 +20,7 @@ from pipeline.core.errors import DecodeError
 from pipeline.core.messages import DATA_TYPES, Record, Reply, Skipped
 from pipeline.core.normalise import Normaliser, Outgoing, Want
 from pipeline.core.spec import SourceSpec
-from pipeline.core.venues import VENUES
+from pipeline.core.venues import venue_of
 from streams.core.errors import BadSubject, TooLarge
 from streams.core.templates import STANDARD, compiled
 
@@ -59,7 +59,7 @@ class Stages:
         self.replies: deque[Reply] = deque(maxlen=REPLIES)
         self.wants: deque[Want] = deque()
         self.on_want: Callable[[], None] = _nobody
-        self.venue = VENUES[spec.venue](spec.options)
+        self.venue = venue_of(spec.venue)(spec.options)
         self.normaliser = Normaliser(
             self.venue,
             compiled(spec.templates) if spec.templates else STANDARD,

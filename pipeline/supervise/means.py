@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from ssl import SSLContext
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from pipeline import receive
 from pipeline.core.ratelimit import Bucket
 from pipeline.core.spec import SourceSpec
 from pipeline.core.venues.venue import Limits, Venue
-from pipeline.flow import Publisher
+from pipeline.flow import Publisher, Stages
 from pipeline.supervise.desk import Desk, Get
 from pipeline.supervise.table import Table
 from pipeline.supervise.turnstile import Turnstile
 
 _MINUTE_S = 60.0
+
+Open: TypeAlias = Callable[[SourceSpec, Publisher, Callable[[], int]], Stages]
 
 
 class Voice(Protocol):
@@ -35,6 +37,7 @@ class Means:
         clock_ns, dice: The time of day, and a random number from 0 to 1.
         healthy_s: Only a link that held for so long ends the growth of the pauses: a source that
             accepts us, says one word and hangs up is not healthy.
+        stages: What the frames of a new source go through.
     """
 
     def __init__(  # noqa: PLR0913
@@ -49,6 +52,7 @@ class Means:
         ssl: SSLContext | None,
         kinds: Mapping[str, receive.Hold],
         healthy_s: float,
+        stages: Open,
     ) -> None:
         self.publisher = publisher
         self.voice = voice
@@ -57,6 +61,7 @@ class Means:
         self.ssl = ssl
         self.kinds = kinds
         self.healthy_s = healthy_s
+        self.stages = stages
         self._tasks = tasks
         self._get = get
         self._desks: dict[str, Desk] = {}

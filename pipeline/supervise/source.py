@@ -10,9 +10,8 @@ from pipeline.core.addresses import completed
 from pipeline.core.errors import BadOption, PipelineError, ReceiveError
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import SourceStatus, State
-from pipeline.core.venues import VENUES
+from pipeline.core.venues import venue_of
 from pipeline.core.venues.venue import Channel
-from pipeline.flow import Stages
 from pipeline.supervise.errands import Errands
 from pipeline.supervise.line import Line
 from pipeline.supervise.link import Link
@@ -46,8 +45,8 @@ class Source:
         """
         self.spec = spec
         self._means = means
-        self._full = completed(spec, VENUES[spec.venue])
-        self.stages = Stages(self._full, means.publisher, means.clock_ns)
+        self._full = completed(spec, venue_of(spec.venue))
+        self.stages = means.stages(self._full, means.publisher, means.clock_ns)
         self.stages.on_want = self._stir
         if before is not None:
             self.stages.count_on_from(before.stages)
@@ -84,7 +83,7 @@ class Source:
     def change(self, spec: SourceSpec) -> None:
         """Subscribe to what this one names instead; the links stay."""
         self.spec = spec
-        self._full = completed(spec, VENUES[spec.venue])
+        self._full = completed(spec, venue_of(spec.venue))
         self._plan.change(self._full)
         self._stir()
 

@@ -13,10 +13,10 @@ from pipeline.core.difference import begins_anew
 from pipeline.core.errors import BadOption
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import SourceStatus, State
-from pipeline.flow import Publisher
+from pipeline.flow import Publisher, Stages
 from pipeline.receive.rest import Rest
 from pipeline.supervise.desk import Get
-from pipeline.supervise.means import Means, Voice
+from pipeline.supervise.means import Means, Open, Voice
 from pipeline.supervise.source import MAX_ERROR, Source
 from streams.broker import voice
 
@@ -48,6 +48,7 @@ class Supervisor:
         get: Get | None = None,
         voice: Voice = voice,
         healthy_s: float = HEALTHY_S,
+        stages: Open = Stages,
     ) -> None:
         """
         Args:
@@ -55,7 +56,7 @@ class Supervisor:
             ssl: One for all: a context per source costs a megabyte each.
             get: Who makes REST calls; by default `receive.rest.Rest`.
             voice: Who is told when a source fails again and again, and when it is well again.
-            healthy_s: See `Means`.
+            healthy_s, stages: See `Means`.
         """
         self._tasks = tasks
         self._rest = Rest(ssl)
@@ -69,6 +70,7 @@ class Supervisor:
             ssl=ssl,
             kinds=kinds,
             healthy_s=healthy_s,
+            stages=stages,
         )
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
         self._ended: dict[str, Source] = {}
