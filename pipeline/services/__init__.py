@@ -17,7 +17,7 @@ from pipeline.services.demo import (
     move_demo_source,
 )
 from pipeline.services.orders import orders, specs
-from pipeline.services.reports import counts, record_seen, record_status, record_stop
+from pipeline.services.reports import counts, record_begun, record_seen, record_status, record_stop
 
 __all__ = [
     "DEMO_NAME",
@@ -34,6 +34,7 @@ __all__ = [
     "move_demo_source",
     "orders",
     "overlapping",
+    "record_begun",
     "record_seen",
     "record_status",
     "record_stop",

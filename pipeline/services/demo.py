@@ -15,36 +15,24 @@ SYMBOLS = ("btcusdt", "ethusdt", "bnbusdt", "solusdt", "xrpusdt")
 STREAMS = ("trade", "bookTicker", "depth@100ms")
 
 # Few symbols of each: a demonstration must leave the machine to others.
-_SPOT_TYPES = ["trade", "ticker", "orderbook", "kline"]
+_COMMON = ["trade", "ticker", "orderbook", "kline"]
 DEMOS: dict[str, dict[str, Any]] = {
     DEMO_NAME: {
         "venue": DataSource.Venue.BINANCE,
-        "types": _SPOT_TYPES,
+        "types": _COMMON,
         "symbols": [symbol.upper() for symbol in SYMBOLS],
-    },
-    "binance-usdm-demo": {
-        "venue": DataSource.Venue.BINANCE_USDM,
-        "types": [*_SPOT_TYPES, "funding"],
-        "symbols": ["BTCUSDT"],
-    },
-    "binance-coinm-demo": {
-        "venue": DataSource.Venue.BINANCE_COINM,
-        "types": [*_SPOT_TYPES, "funding"],
-        "symbols": ["BTCUSD_PERP"],
     },
     "okx-demo": {
         "venue": DataSource.Venue.OKX,
-        "types": [*_SPOT_TYPES, "funding"],
-        "symbols": ["BTC-USDT", "ETH-USDT", "BTC-USDT-SWAP"],
+        "types": [*_COMMON, "funding"],
+        "symbols": ["BTC-USDT", "BTC-USDT-SWAP"],
     },
     "deribit-demo": {
         "venue": DataSource.Venue.DERIBIT,
-        "types": [*_SPOT_TYPES, "funding", "volatility_index"],
-        "symbols": ["BTC-PERPETUAL", "ETH-PERPETUAL", "btc_usd", "eth_usd"],
+        "types": [*_COMMON, "funding", "volatility_index"],
+        "symbols": ["BTC-PERPETUAL", "btc_usd", "eth_usd"],
     },
 }
-# Where the simulator speaks, if not at the root: the venue's own path is another's there.
-_PATHS = {"binance-coinm-demo": "/binance-coinm/stream"}
 
 
 def declare_demo_source(*, endpoint: str) -> DataSource:
@@ -78,7 +66,7 @@ def declare_demo_sources(*, endpoint: str) -> None:
             name=name,
             defaults={
                 **fields,
-                **_addresses(name, endpoint),
+                **_addresses(endpoint),
                 "protocol": DataSource.Protocol.WEBSOCKET,
                 "is_demo": True,
             },
@@ -88,7 +76,7 @@ def declare_demo_sources(*, endpoint: str) -> None:
 def move_demo_source(*, endpoint: str) -> None:
     """Bring the demo's sources up to date where there are any: an operator may delete them."""
     for name in DEMOS:
-        _demo(name).exclude(types=[]).update(**_addresses(name, endpoint))
+        _demo(name).exclude(types=[]).update(**_addresses(endpoint))
     # Of an older release: its streams are in its address.
     _demo(DEMO_NAME).filter(types=[]).update(endpoint=_all_streams(endpoint))
 
@@ -102,9 +90,9 @@ def _demo(name: str) -> QuerySet[DataSource]:
     return DataSource.objects.filter(name=name, is_demo=True)
 
 
-def _addresses(name: str, endpoint: str) -> dict[str, str]:
+def _addresses(endpoint: str) -> dict[str, str]:
     return {
-        "endpoint": endpoint + _PATHS.get(name, ""),
+        "endpoint": endpoint,
         "rest_endpoint": f"http{endpoint.removeprefix('ws')}",
     }
 

@@ -42,6 +42,12 @@ def record_status(
         _stop(DataSource.objects.exclude(name__in=running), now)
 
 
+def record_begun(*, names: Iterable[str], now: datetime) -> None:
+    """Write that a worker was told to run these sources. Those that run already stay so."""
+    stopped = DataSource.objects.filter(name__in=list(names), state=DataSource.State.STOPPED)
+    stopped.update(state=DataSource.State.CONNECTING, state_since=now, seen_at=now)
+
+
 def record_seen(*, names: Iterable[str], now: datetime) -> None:
     """Write that the worker still reports these sources, changed or not."""
     DataSource.objects.filter(name__in=list(names)).update(seen_at=now)

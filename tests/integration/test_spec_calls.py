@@ -16,6 +16,7 @@ import nats
 import pytest
 
 from tests.missing import missing
+from tests.servers.process import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -88,10 +89,14 @@ def test_status(tickplane):
 
 
 def test_status_of_the_collector(tickplane):
-    _status, answer = curl(f"{tickplane.url}/api/v1/status")
+    def collected():
+        return curl(f"{tickplane.url}/api/v1/status")[1]["data"]
 
-    data = answer["data"]
+    # The pipeline's rows are written each few seconds.
+    wait_until(lambda: collected()["collection_stats"], 15, "the first report of the pipeline")
+    data = collected()
     assert data["status"] == "running"
+    assert data["stored"]["binance"]["trade"] > 0
     assert data["collection_stats"]["binance"]["trade"] > 0
     assert {type(n) for types in data["collection_stats"].values() for n in types.values()} == {int}
 

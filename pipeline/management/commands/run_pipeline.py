@@ -151,6 +151,8 @@ class Keeper:
         if specs != self._sent:
             self._worker.send(specs)
             self._sent = specs
+            names = [spec.source_id for spec in specs]
+            services.record_begun(names=names, now=timezone.now())
 
     def _record(self, now_s: float) -> None:
         if self._latest is None or now_s < self._write_s:

@@ -193,6 +193,18 @@ def test_the_pipeline_is_alive_while_it_reports():
     assert not services.is_alive(now=NOW)
 
 
+def test_a_source_that_a_worker_was_told_of_is_connecting():
+    row("a")
+    row("b")
+    record(status("b"))
+
+    services.record_begun(names=["a", "b"], now=NOW)
+
+    assert services.is_alive(now=NOW)
+    assert DataSource.objects.get(name="a").state == DataSource.State.CONNECTING
+    assert DataSource.objects.get(name="b").state == DataSource.State.RUNNING
+
+
 def test_what_was_collected_is_told_by_exchange_and_type():
     row("a", by_type={"trade": 5, "ticker": 1})
     row("b", by_type={"trade": 2})
