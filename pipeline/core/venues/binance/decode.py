@@ -37,7 +37,7 @@ from pipeline.core.messages import (
 )
 from pipeline.core.scale import whole
 from pipeline.core.venues.binance.channels import SPOT_INTERVALS
-from pipeline.core.venues.forms import Forms, Known, Noting, Read, form_of, without_points
+from pipeline.core.venues.forms import FORM, Forms, Noting, Read
 from pipeline.core.venues.levels import Levels
 from pipeline.core.venues.reading import (
     NS_PER_MS,
@@ -56,7 +56,9 @@ Level: TypeAlias = tuple[str, str]
 D = TypeVar("D")
 
 
-class _TradeData(msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T", "source": "X"}):
+class _TradeData(
+    msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T", "source": "X"}, gc=False
+):
     e: Literal["trade"]
     event_ms: Milliseconds
     s: Symbol
@@ -68,18 +70,22 @@ class _TradeData(msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T", "sour
     source: str = ""  # futures only; MARKET, or what nobody traded in the market
 
 
-class _AggregateTradeData(msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T"}):
+class _AggregateTradeData(
+    msgspec.Struct, rename={"t": "a", "event_ms": "E", "trade_ms": "T"}, gc=False
+):
     e: Literal["aggTrade"]
     event_ms: Milliseconds
     s: Symbol
-    a: Sequence
+    t: Sequence
     p: str
     q: str
     trade_ms: Milliseconds
     m: bool
 
 
-class _TickerData(msgspec.Struct, rename={"bid_size": "B", "ask_size": "A", "event_ms": "E"}):
+class _TickerData(
+    msgspec.Struct, rename={"bid_size": "B", "ask_size": "A", "event_ms": "E"}, gc=False
+):
     u: Sequence
     s: Symbol
     b: str
@@ -143,7 +149,7 @@ class _Shutdown(msgspec.Struct):
     e: Literal["serverShutdown"]
 
 
-class _Framed(msgspec.Struct, Generic[D]):
+class _Framed(msgspec.Struct, Generic[D], gc=False):
     data: D
 
 
@@ -172,24 +178,32 @@ class _Reader(Generic[D]):
     Reads one kind of data, in its frame or alone.
 
     Attributes:
-        learns: Whether frames of this kind may be read by their form: by `forms` or `levels`.
-        framed: Reads a frame; `known` is how, when its points were left out.
+        parse: Makes of a frame what `plain` takes.
     """
 
-    __slots__ = ("_bare", "_framed", "_record", "learn")
+    __slots__ = ("_bare", "_framed", "_learn", "_record", "parse", "plain")
 
     def __init__(
         self,
         shape: type[D],
         record: Callable[[D, Read, Read], Heard],
+        plain: Callable[[D, int, int], Heard] | None = None,
         learn: Callable[[bytes, _Reader[D], Noting, Noting], None] | None = None,
     ) -> None:
+        """
+        Args:
+            plain: Makes the record where the points were left out, given the exponents of prices
+                and quantities. It must make the same.
+            learn: Called with what may be read so: see `forms` and `levels`.
+        """
         self._bare: msgspec.json.Decoder[D] = msgspec.json.Decoder(shape)
         self._framed: msgspec.json.Decoder[_Framed[D]] = msgspec.json.Decoder(
             _Framed[shape]  # type: ignore[valid-type]
         )
         self._record = record
-        self.learn = learn
+        self._learn = learn
+        self.parse = self._framed.decode
+        self.plain = plain
 
     def alone(self, data: Data) -> Heard:
         return self._record(parsed(self._bare, data), whole, whole)
@@ -197,22 +211,12 @@ class _Reader(Generic[D]):
     def framed(self, frame: bytes) -> Heard:
         """Read a frame of a form that is not known, and learn it."""
         found = parsed(self._framed, frame).data
-        if self.learn is None:
+        if self._learn is None:
             return self._record(found, whole, whole)
         price, quantity = Noting(), Noting()
         record = self._record(found, price, quantity)
-        self.learn(frame, self, price, quantity)
+        self._learn(frame, self, price, quantity)
         return record
-
-    def pointless(self, frame: bytes, known: Known[_Reader[Any]]) -> Heard:
-        """
-        Read a frame of a known form.
-
-        Raises:
-            ValueError, msgspec.MsgspecError: The slow way will find out what is wrong.
-        """
-        found = self._framed.decode(without_points(frame)).data
-        return self._record(found, known.price, known.quantity)
 
 
 class Decoder:
@@ -235,10 +239,12 @@ class Decoder:
         learn = self._forms.learn
         depth = _FuturesDepthData if futures else _DepthData
         self._by_event: dict[str, _Reader[Any]] = {
-            "trade": _Reader(_TradeData, _trade, learn),
-            "aggTrade": _Reader(_AggregateTradeData, self._aggregate_trade, learn),
-            "bookTicker": _Reader(_TickerData, _ticker, learn),
-            "depthUpdate": _Reader(depth, _depth, self._levels.learn),
+            "trade": _Reader(_TradeData, _trade, _plain_trade, learn),
+            "aggTrade": _Reader(
+                _AggregateTradeData, self._aggregate_trade, self._plain_aggregate_trade, learn
+            ),
+            "bookTicker": _Reader(_TickerData, _ticker, _plain_ticker, learn),
+            "depthUpdate": _Reader(depth, _depth, _plain_depth, self._levels.learn),
             "kline": _Reader(_KlineData, self._kline),
             "serverShutdown": _Reader(_Shutdown, _farewell),
         }
@@ -255,11 +261,13 @@ class Decoder:
             DecodeError: Not JSON, not of the documented shape, or a number we cannot hold.
         """
         frame = bytes(frame)
-        form = form_of(frame)
+        form = frame.translate(FORM)
         known = self._forms.get(form) or self._levels.get(frame, form)
         if known is not None:
+            reader = known.reader
             try:
-                return (known.reader.pointless(frame, known),)
+                data = reader.parse(frame.translate(None, b".")).data
+                return (reader.plain(data, known.price_exponent, known.quantity_exponent),)
             except (DecodeError, ValueError, msgspec.MsgspecError):
                 pass  # What is wrong is found by looking closely.
         # The stream's name stands first and says how to read the rest, all at once.
@@ -294,8 +302,17 @@ class Decoder:
         return self._by_event.get(event) if event else None
 
     def _aggregate_trade(self, found: _AggregateTradeData, price: Read, quantity: Read) -> Trade:
-        self.aggregated.add(found.s)
-        return _traded(found, found.a, price, quantity)
+        trade = _fill(found, *_traded(found, price, quantity))
+        if len(self.aggregated) < SYMBOLS:
+            self.aggregated.add(found.s)
+        return trade
+
+    def _plain_aggregate_trade(
+        self, found: _AggregateTradeData, price_exponent: int, quantity_exponent: int
+    ) -> Trade:
+        if len(self.aggregated) < SYMBOLS:
+            self.aggregated.add(found.s)
+        return _fill(found, price_exponent, quantity_exponent, int(found.p), int(found.q))
 
     def _kline(self, found: _KlineData, *_: Read) -> Kline:
         candle = found.k
@@ -329,72 +346,133 @@ class Decoder:
         )
 
 
+# How to make a record: closely, by what reads decimal texts, and plainly, where their points were
+# left out of a frame whose form is known, so that its symbol is known to be fit, too.
+
+
 def _trade(found: _TradeData, price: Read, quantity: Read) -> Trade | Skipped:
     if found.source and found.source != "MARKET":
         # Of the insurance fund, say: at prices that no market had.
         return Skipped.OTHER_KIND
-    return _traded(found, found.t, price, quantity, counted=not found.source)
+    return _fill(found, *_traded(found, price, quantity), counted=not found.source)
+
+
+def _plain_trade(found: _TradeData, price_exponent: int, quantity_exponent: int) -> Trade | Skipped:
+    if found.source and found.source != "MARKET":
+        return Skipped.OTHER_KIND
+    return _fill(
+        found, price_exponent, quantity_exponent, int(found.p), int(found.q),
+        counted=not found.source,
+    )  # fmt: skip
 
 
 def _traded(
+    found: _TradeData | _AggregateTradeData, price: Read, quantity: Read
+) -> tuple[int, int, int, int]:
+    checked_symbol(found.s)
+    (number,), price_exponent = price((found.p,))
+    (size,), quantity_exponent = quantity((found.q,))
+    return price_exponent, quantity_exponent, number, size
+
+
+def _fill(  # noqa: PLR0913
     found: _TradeData | _AggregateTradeData,
-    number: int,
-    price: Read,
-    quantity: Read,
+    price_exponent: int,
+    quantity_exponent: int,
+    price: int,
+    quantity: int,
     *,
     counted: bool = True,
 ) -> Trade:
-    (at,), price_exponent = price((found.p,))
-    (size,), quantity_exponent = quantity((found.q,))
+    number = found.t
     return Trade(
-        symbol=checked_symbol(found.s),
-        event_ns=found.event_ms * NS_PER_MS,
-        price_exponent=price_exponent,
-        quantity_exponent=quantity_exponent,
-        trade_id=str(number),
-        seq=number if counted else 0,
-        trade_ns=found.trade_ms * NS_PER_MS,
-        price=at,
-        quantity=size,
+        found.s,
+        found.event_ms * NS_PER_MS,
+        price_exponent,
+        quantity_exponent,
+        str(number),
+        number if counted else 0,
+        found.trade_ms * NS_PER_MS,
+        price,
+        quantity,
         # m: the buyer was the maker, so it was the seller who crossed the spread.
-        aggressor=Aggressor.SELLER if found.m else Aggressor.BUYER,
+        _SELLER if found.m else _BUYER,
     )
 
 
 def _ticker(found: _TickerData, price: Read, quantity: Read) -> Ticker:
+    checked_symbol(found.s)
     (bid, ask), price_exponent = price((found.b, found.a))
-    (bid_quantity, ask_quantity), quantity_exponent = quantity((found.bid_size, found.ask_size))
+    (bid_size, ask_size), quantity_exponent = quantity((found.bid_size, found.ask_size))
     return Ticker(
-        symbol=checked_symbol(found.s),
-        event_ns=found.event_ms * NS_PER_MS,
-        price_exponent=price_exponent,
-        quantity_exponent=quantity_exponent,
-        last_seq=found.u,
-        bid_price=bid,
-        bid_quantity=bid_quantity,
-        ask_price=ask,
-        ask_quantity=ask_quantity,
+        found.s,
+        found.event_ms * NS_PER_MS,
+        price_exponent,
+        quantity_exponent,
+        found.u,
+        bid,
+        bid_size,
+        ask,
+        ask_size,
+    )
+
+
+def _plain_ticker(found: _TickerData, price_exponent: int, quantity_exponent: int) -> Ticker:
+    return Ticker(
+        found.s,
+        found.event_ms * NS_PER_MS,
+        price_exponent,
+        quantity_exponent,
+        found.u,
+        int(found.b),
+        int(found.bid_size),
+        int(found.a),
+        int(found.ask_size),
     )
 
 
 def _depth(found: _DepthData, price: Read, quantity: Read) -> OrderBook:
-    if found.first > found.u:
-        raise DecodeError("shape", "an update that ends before it begins")
+    checked_symbol(found.s)
     texts = list(chain.from_iterable(found.b + found.a))
     prices, price_exponent = price(texts[::2])
     quantities, quantity_exponent = quantity(texts[1::2])
     bids = len(found.b)
+    return _update(
+        found, price_exponent, quantity_exponent, prices[:bids], quantities[:bids],
+        prices[bids:], quantities[bids:],
+    )  # fmt: skip
+
+
+def _plain_depth(found: _DepthData, price_exponent: int, quantity_exponent: int) -> OrderBook:
+    bids = list(map(int, chain.from_iterable(found.b)))
+    asks = list(map(int, chain.from_iterable(found.a)))
+    return _update(
+        found, price_exponent, quantity_exponent, bids[::2], bids[1::2], asks[::2], asks[1::2]
+    )
+
+
+def _update(  # noqa: PLR0913
+    found: _DepthData,
+    price_exponent: int,
+    quantity_exponent: int,
+    bid_prices: list[int],
+    bid_quantities: list[int],
+    ask_prices: list[int],
+    ask_quantities: list[int],
+) -> OrderBook:
+    if found.first > found.u:
+        raise DecodeError("shape", "an update that ends before it begins")
     return OrderBook(
-        symbol=checked_symbol(found.s),
+        symbol=found.s,
         event_ns=found.event_ms * NS_PER_MS,
         price_exponent=price_exponent,
         quantity_exponent=quantity_exponent,
         first_seq=found.first,
         last_seq=found.u,
-        bid_prices=prices[:bids],
-        bid_quantities=quantities[:bids],
-        ask_prices=prices[bids:],
-        ask_quantities=quantities[bids:],
+        bid_prices=bid_prices,
+        bid_quantities=bid_quantities,
+        ask_prices=ask_prices,
+        ask_quantities=ask_quantities,
         prev_seq=found.pu if isinstance(found, _FuturesDepthData) else -1,
     )
 
@@ -432,10 +510,14 @@ def _reply(head: _Head, frame: Data) -> Heard:
     return Rejected(number, str(error.code), shortened(error.msg))
 
 
+_BUYER, _SELLER = Aggressor.BUYER, Aggressor.SELLER
+
 _FRAMED = b'{"stream":"'
 # Enough for the longest name of a stream; a longer one is read slowly.
 PEEK = 128
 STREAMS = 16_384
+# As many as the normaliser takes from one source.
+SYMBOLS = 50_000
 
 _WHOLE_VENUE = {b"!bookTicker": "bookTicker", b"!serverShutdown": "serverShutdown"}
 _WHAT = re.compile(rb"([A-Za-z]+)(?:@\d{1,6}m?s|_\d{1,2}[smhdwM])?")
