@@ -65,6 +65,7 @@ def test_every_exchange_is_compared_with_recorded_traffic(exchange):
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_every_exchange_is_simulated(exchange):
     assert (SIMULATED / exchange / "__init__.py").is_file()
+    assert (TESTS / f"test_simulated_{exchange}.py").is_file()
 
 
 def test_every_venue_is_simulated():
