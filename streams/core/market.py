@@ -151,7 +151,9 @@ def _trade(trade: Trade) -> dict[str, Any]:
         "price": decimal(trade.price, trade.price_exponent),
         "quantity": decimal(trade.quantity, trade.quantity_exponent),
         "aggressor": AGGRESSORS.get(trade.aggressor, "unknown"),
-    } | ({"seq": trade.seq} if trade.seq else {})
+        **({"seq": trade.seq} if trade.seq else {}),
+        **({"firstSeq": trade.first_seq} if trade.first_seq else {}),
+    }
 
 
 def _ticker(ticker: Ticker) -> dict[str, Any]:

@@ -151,11 +151,13 @@ def test_what_a_ticker_has_beside_bid_and_ask_is_left_out_where_it_is_not_told()
 
 
 def test_a_message_tells_its_number_its_epoch_and_what_is_special():
-    shown = market.words(Trade(local_seq=7, epoch=3, flags=FLAG_BACKFILL | 1 << 20, seq=12))
+    shown = market.words(
+        Trade(local_seq=7, epoch=3, flags=FLAG_BACKFILL | 1 << 20, seq=12, first_seq=9)
+    )
 
     assert (shown["localSeq"], shown["epoch"], shown["flags"]) == (7, 3, ["backfill"])
-    assert shown["seq"] == 12
-    assert "seq" not in market.words(Trade())
+    assert (shown["seq"], shown["firstSeq"]) == (12, 9)
+    assert not {"seq", "firstSeq"} & market.words(Trade()).keys()
 
 
 def test_a_snapshot_says_that_it_is_one():
