@@ -22,7 +22,7 @@ Timed: TypeAlias = Ticker | Kline | Funding | VolatilityIndex
 ANEW_NS = 60_000_000_000
 # Of two messages the one sent so much later is the later one, whatever their numbers say.
 LATER_NS = 5_000_000_000
-# Messages of one instant; what they say tells them apart.
+# Messages of one instant, or of a candle without a time: what they say tells them apart.
 MAX_TOLD = 64
 
 
@@ -35,8 +35,8 @@ class Latest(Stream):
         super().__init__(topic, shared)
         self._event_ns = -1
         self._last: Timed | None = None
-        # What else was said at that instant.
-        self._told: list[Timed] = []
+        # The last ones of which the time did not suffice.
+        self._told: dict[tuple[int, int, int], None] = {}
 
     def take(self, record: Timed, received_ns: int) -> Sequence[Outgoing]:
         self.heard_ns = received_ns
@@ -51,18 +51,18 @@ class Latest(Stream):
     def _repeats(self, record: Timed) -> bool:
         last = self._last
         assert last is not None
-        if record.event_ns < last.event_ns:
+        if 0 < record.event_ns < last.event_ns:
             return record.event_ns >= last.event_ns - ANEW_NS
-        if not record.event_ns:
+        if not (record.event_ns or isinstance(record, Kline)):
             # Without a time only the one before is known for a repeat: a price may come back.
-            return _same(record, last)
+            return _said(record) == _said(last)
         told = self._told
-        if told and told[0].event_ns != record.event_ns:
-            told.clear()
-        if _same(record, last) or any(_same(record, other) for other in told):
+        told[_said(last)] = None
+        if (said := _said(record)) in told:
             return True
-        if len(told) < MAX_TOLD:
-            told.append(last)
+        told[said] = None
+        while len(told) > MAX_TOLD:
+            del told[next(iter(told))]
         return False
 
 
@@ -101,8 +101,6 @@ class Tickers(Latest):
         return received_ns > self._took_ns + ANEW_NS
 
 
-def _same(record: Timed, other: Timed) -> bool:
-    """Return whether `encode` would give both the same identity."""
-    if isinstance(record, Kline) and isinstance(other, Kline) and record.open_ns != other.open_ns:
-        return False
-    return record.digest == other.digest and record.event_ns == other.event_ns
+def _said(record: Timed) -> tuple[int, int, int]:
+    """Return what `encode` tells it by. A candle without a time has at least its beginning."""
+    return record.event_ns, record.open_ns if isinstance(record, Kline) else 0, record.digest

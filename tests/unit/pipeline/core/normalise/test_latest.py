@@ -82,6 +82,19 @@ def test_the_end_of_a_candle_and_the_next_one_may_come_in_one_instant():
     assert took(engine, *said) == [1, 1, 0]
 
 
+def test_candles_without_a_time_are_known_again_by_what_they_say():
+    engine = Engine()
+
+    fast, slow = [kline(0, digest=n, open_s=n // 5) for n in range(20)], []
+    for candle in fast:
+        slow.append(candle)
+        assert took(engine, candle) == [True]
+        # Another link that is behind.
+        assert took(engine, slow[max(0, len(slow) - 7)]) == [False]
+    # The end of a candle may come after the beginning of the next.
+    assert took(engine, kline(0, digest=99, open_s=2)) == [True]
+
+
 def test_candles_of_two_intervals_do_not_know_each_other():
     engine = Engine()
 
