@@ -14,6 +14,8 @@ from streams.core.serverconf import Tls
 from streams.services import servers
 
 MONITOR_PORT, EXCHANGE_PORT = 8222, 9443
+# Time passes so slowly at the demo's exchanges that they leave the machine to others.
+DEMO_TICK_S = 0.2
 ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
@@ -131,7 +133,8 @@ def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[
         ],
         "exchange": [
             python, "-m", "pipeline.simulate", "--host", "127.0.0.1",
-            "--port", str(plan.exchange_port),
+            "--port", str(plan.exchange_port), "--tick", str(DEMO_TICK_S),
+            "--venue", "binance", "--venue", "okx", "--venue", "deribit",
         ],
         "pipeline": [python, "manage.py", "run_pipeline"],
         "worker": [

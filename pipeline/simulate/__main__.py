@@ -13,7 +13,7 @@ from pipeline.simulate.simulator import TICK_S, Simulator, simulating
 
 BAD_USE = 2
 # Enough for the oldest trade and book that anybody asks for over REST.
-REMEMBERED = 1_000
+REMEMBERED = 500
 
 
 def main() -> int:

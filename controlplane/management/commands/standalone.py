@@ -310,7 +310,7 @@ def people_and_demo(drawn: plan.Plan, *, demo: bool) -> tuple[User, str]:
         user = User.objects.create_superuser("admin", password=password)
         if demo:
             accounts.services.declare_demo_accounts(count=DEMO_ACCOUNTS)
-            pipeline.services.declare_demo_source(endpoint=drawn.exchange_url)
+            pipeline.services.declare_demo_sources(endpoint=drawn.exchange_url)
     elif demo:
         # The simulated exchange may have another port than last time.
         pipeline.services.move_demo_source(endpoint=drawn.exchange_url)

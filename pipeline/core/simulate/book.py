@@ -19,6 +19,8 @@ MOVE_CHANCE = 0.25
 TRADE_CHANCE = 0.35
 # What a book may drift before it is pulled back, as a share of where it began.
 DRIFT = 0.05
+# Ticks. A larger one would replace the whole book, and make each message a long one.
+LARGEST_MOVE = 8
 
 
 class Dice(Protocol):
@@ -133,8 +135,7 @@ class Book:
     def _move(self) -> None:
         start = self.instrument.price
         pull = (start - self._middle) / (start * DRIFT)
-        largest = max(2, start // 20_000)
-        step = self._dice.randrange(1, largest + 1)
+        step = self._dice.randrange(1, LARGEST_MOVE + 1)
         self._middle += step if self._happens(0.5 + pull / 2) else -step
         self._refill()
 

@@ -52,15 +52,20 @@ class Journal:
         Raises:
             LookupError: That is forgotten.
         """
-        if number < self._start:
-            raise LookupError(f"the book at {number} is forgotten; known from {self._start} on")
+        self._check(number)
         found = Levels(dict(self._base.bids), dict(self._base.asks))
         for price, lots, bid_side in self._changes[: bisect_right(self._numbers, number)]:
             found.set(price, lots, bid_side=bid_side)
         return found
 
     def since(self, number: int) -> tuple[int, Levels]:
-        """Return the first change after a number and what all since came to; (0, _) for none."""
+        """
+        Return the first change after a number and what all since came to; (0, _) for none.
+
+        Raises:
+            LookupError: Some of them are forgotten.
+        """
+        self._check(number)
         begin = bisect_right(self._numbers, number)
         changed = Levels({}, {})
         for price, lots, bid_side in self._changes[begin:]:
@@ -71,6 +76,10 @@ class Journal:
         """Return the number at which the book stood so many changes ago."""
         place = len(self._numbers) - 1 - changes
         return self._numbers[place] if place >= 0 else self._start
+
+    def _check(self, number: int) -> None:
+        if number < self._start:
+            raise LookupError(f"the book at {number} is forgotten; known from {self._start} on")
 
     def _forget(self, count: int) -> None:
         for price, lots, bid_side in self._changes[:count]:
