@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -32,30 +31,12 @@ DIGITS = 18
 MAX_FORMS = 512
 LONGEST_FORM = 512
 
-_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _NUMBER = re.compile(r"[0-9]+(?:\.([0-9]+))?")
 
+# frame.translate(FORM) is its form: each digit as 0.
+FORM = bytes.maketrans(b"123456789", b"000000000")
+
 K = TypeVar("K")
-
-
-def form_of(frame: bytes) -> bytes:
-    """Return the frame with each digit as 0."""
-    return frame.translate(_ZEROS)
-
-
-def without_points(frame: bytes) -> bytes:
-    return frame.translate(None, b".")
-
-
-@lru_cache
-def digits(decimals: int) -> Read:
-    """Return who reads texts with so many decimals whose points were left out."""
-    exponent = -decimals
-
-    def read(texts: Sequence[str]) -> tuple[list[int], int]:
-        return (list(map(int, texts)), exponent) if texts else ([], 0)
-
-    return read
 
 
 class Noting:
@@ -93,13 +74,13 @@ class Known(msgspec.Struct, Generic[K], frozen=True, gc=False):
     How frames of a form are read.
 
     Attributes:
-        reader: Whatever its finder said.
-        price, quantity: Read the texts of a frame without its points.
+        reader: Reads a frame without its points.
+        price_exponent, quantity_exponent: Of the numbers in it.
     """
 
     reader: K
-    price: Read
-    quantity: Read
+    price_exponent: int
+    quantity_exponent: int
 
 
 class Forms(Generic[K]):
@@ -127,6 +108,4 @@ class Forms(Generic[K]):
             self._known.clear()
         assert price.decimals is not None
         assert quantity.decimals is not None
-        self._known[form_of(frame)] = Known(
-            reader, digits(price.decimals), digits(quantity.decimals)
-        )
+        self._known[frame.translate(FORM)] = Known(reader, -price.decimals, -quantity.decimals)

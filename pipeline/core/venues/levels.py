@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from pipeline.core.venues.forms import DIGITS, MAX_FORMS, Known, Noting, digits, form_of
+from pipeline.core.venues.forms import DIGITS, FORM, MAX_FORMS, Known, Noting
 
 _START = b'"b":['
 _BETWEEN = b'],"a":['
@@ -74,7 +74,7 @@ class Levels(Generic[K]):
         Args:
             price, quantity: Have read all its decimal texts.
         """
-        form = form_of(frame)
+        form = frame.translate(FORM)
         head = form.find(_START) + len(_START)
         decimals = price.decimals or 0, quantity.decimals or 0
         if min(decimals) <= 0 or not len(_START) <= head <= _LONGEST_HEAD:
@@ -87,7 +87,7 @@ class Levels(Generic[K]):
         if decimals[0] != decimals[1]:
             ends = [b'.%b","' % (b"0" * decimals[0]), b'.%b"]' % (b"0" * decimals[1])]
         self._layouts[form[:head]] = _Layout(
-            Known(reader, digits(decimals[0]), digits(decimals[1])),
+            Known(reader, -decimals[0], -decimals[1]),
             form.count(b'"', 0, head) // 2 + 1,
             tuple(ends),
             b"0" * (DIGITS + 1 - max(decimals)) + b".",
