@@ -13,7 +13,8 @@ Keep every source running: restarted alone, for ever.
 from __future__ import annotations
 
 from pipeline.supervise.means import Means, Voice
+from pipeline.supervise.slot import Patience
 from pipeline.supervise.source import Source
 from pipeline.supervise.supervisor import Supervisor
 
-__all__ = ["Means", "Source", "Supervisor", "Voice"]
+__all__ = ["Means", "Patience", "Source", "Supervisor", "Voice"]

@@ -14,6 +14,7 @@ from pipeline.core.spec import SourceSpec
 from pipeline.core.venues.venue import Limits, Venue
 from pipeline.flow import Publisher, Stages
 from pipeline.supervise.desk import Desk, Get
+from pipeline.supervise.slot import Patience
 from pipeline.supervise.table import Table
 from pipeline.supervise.turnstile import Turnstile
 
@@ -35,8 +36,7 @@ class Means:
     Attributes:
         ssl: One for all: a context per source costs a megabyte each.
         clock_ns, dice: The time of day, and a random number from 0 to 1.
-        healthy_s: Only a link that held for so long ends the growth of the pauses: a source that
-            accepts us, says one word and hangs up is not healthy.
+        patience: How long links are given.
         stages: What the frames of a new source go through.
     """
 
@@ -51,7 +51,7 @@ class Means:
         dice: Callable[[], float],
         ssl: SSLContext | None,
         kinds: Mapping[str, receive.Hold],
-        healthy_s: float,
+        patience: Patience,
         stages: Open,
     ) -> None:
         self.publisher = publisher
@@ -60,7 +60,7 @@ class Means:
         self.dice = dice
         self.ssl = ssl
         self.kinds = kinds
-        self.healthy_s = healthy_s
+        self.patience = patience
         self.stages = stages
         self._tasks = tasks
         self._get = get

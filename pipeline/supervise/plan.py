@@ -49,9 +49,11 @@ class Plan:
         if self._table is not None:
             self._table.listeners.pop(self._spec.source_id, None)
 
-    def line(self, slot: Slot, stages: Stages, on_asked: Callable[[list[Channel]], None]) -> Line:
+    def line(
+        self, slot: Slot, stages: Stages, on_asked: Callable[[list[Channel]], None], *, holds: bool
+    ) -> Line:
         talk = Conversation(self._spec, self._venue, slot.channels, named=slot.named)
-        return Line(slot.url, talk, stages, on_news=self._on_news, on_asked=on_asked)
+        return Line(slot.url, talk, stages, on_news=self._on_news, on_asked=on_asked, holds=holds)
 
     def arranged(self, slots: Sequence[Slot], owner: Owner) -> tuple[list[Slot], list[Slot]]:
         """
@@ -97,7 +99,7 @@ class Plan:
             self._venue.channels_in(url),
             clock_ns=means.clock_ns,
             dice=means.dice,
-            healthy_s=means.healthy_s,
+            patience=means.patience,
         )
 
     def _declares(self) -> bool:

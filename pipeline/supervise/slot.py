@@ -2,7 +2,8 @@
 One place for a link: opened, lost, tried again, and renewed before the venue closes it.
 
 A renewal is make-before-break: the new link must have subscribed and spoken before the old one is
-closed. What both say is told once, by the normaliser.
+closed; what it says until then is held back, see `line`. What both say is told once, by the
+normaliser.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from pipeline.core import backoff, renewal
 from pipeline.core.errors import ReceiveError
@@ -21,16 +24,30 @@ from pipeline.supervise.link import Link
 
 logger = logging.getLogger(__name__)
 
-# A market may be quiet: then a new link that is ready takes over without having spoken.
-QUIET_S = 10.0
-# A new link that is not even ready by now is given up; the old one still works.
-RENEW_WITHIN_S = 60.0
+# Frames that were held back are handed on in slices: other sources want to go on.
+SLICE = 200
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        healthy_s: Only a link that held for so long ends the growth of the pauses: a source that
+            accepts us, says one word and hangs up is not healthy.
+        overlap_s: For so long both links must have been ready when one replaces the other.
+        quiet_s: A market may be quiet: then a new link replaces the old one without having spoken.
+        ready_s: A new link that is not ready by then is given up; the old one still works.
+    """
+
+    healthy_s: float = 60.0
+    overlap_s: float = 1.0
+    quiet_s: float = 10.0
+    ready_s: float = 60.0
 
 
 class Owner(Protocol):
     """What a slot needs of its source."""
 
-    def open(self, slot: Slot) -> Link: ...
+    def open(self, slot: Slot, *, holds: bool) -> Link: ...
 
     def lost(self, slot: Slot, link: Link, error: ReceiveError) -> None: ...
 
@@ -55,7 +72,7 @@ class Slot:
         *,
         clock_ns: Callable[[], int],
         dice: Callable[[], float],
-        healthy_s: float,
+        patience: Patience,
     ) -> None:
         self.url = url
         self.named = named
@@ -66,7 +83,7 @@ class Slot:
         self._limits = limits
         self._clock_ns = clock_ns
         self._dice = dice
-        self._healthy_s = healthy_s
+        self._patience = patience
         self._link: Link | None = None
         self._next: Link | None = None
         self._next_until_s = math.inf
@@ -109,12 +126,13 @@ class Slot:
         for link in self.links:
             link.look(now_s)
         self._bury(now_s)
+        handing_on = self._let_go(now_s)
         self._replace(now_s)
         if self._link is None and now_s >= self._try_s:
             self._begin(now_s)
         self._renew(now_s)
         self._calm(now_s)
-        return self._due_s()
+        return now_s if handing_on else self._due_s(now_s)
 
     def end(self) -> None:
         for link in self.links:
@@ -122,7 +140,7 @@ class Slot:
         self._link = self._next = None
 
     def _begin(self, now_s: float) -> None:
-        self._link = self._owner.open(self)
+        self._link = self._owner.open(self, holds=False)
         self._plan(now_s)
 
     def _plan(self, now_s: float) -> None:
@@ -178,17 +196,32 @@ class Slot:
         """Let the new link take over once it speaks."""
         if self._next is None or self._link is None:
             return
-        ready_s = self._next.ready_s
-        if ready_s is not None and (self._next.line.spoke or now_s - ready_s >= QUIET_S):
+        if self._is_time(self._next, now_s) and not self._next.line.holds:
             self._owner.retire(self._link)
             self._link, self._next = self._next, None
             self._failed_renewals = 0
             self._plan(now_s)
             logger.info("%s: renewed", self._spec.source_id)
-        elif ready_s is None and now_s >= self._next_until_s:
+        elif self._next.ready_s is None and now_s >= self._next_until_s:
             self._owner.retire(self._next)
             self._next = None
-            self._renew_s = now_s + RENEW_WITHIN_S
+            self._renew_s = now_s + self._patience.ready_s
+
+    def _is_time(self, link: Link, now_s: float) -> bool:
+        if link.ready_s is None:
+            return False
+        passed_s = now_s - link.ready_s
+        spoken = link.line.spoke and passed_s >= self._patience.overlap_s
+        return spoken or passed_s >= self._patience.quiet_s
+
+    def _let_go(self, now_s: float) -> bool:
+        """Hand on what must not be held back any longer; return whether some is left."""
+        for link in self.links:
+            # With no room left, a gap that is none is the lesser evil.
+            due = link is self._link or link.line.full or self._is_time(link, now_s)
+            if link.line.holds and due:
+                return not link.line.release(SLICE)
+        return False
 
     def _renew(self, now_s: float) -> None:
         if self._link is None or self._next is not None:
@@ -196,8 +229,8 @@ class Slot:
         farewell = self._link.line.talk.farewell
         if now_s >= self._renew_s or (farewell and not self._failed_renewals):
             logger.info("%s: renewing%s", self._spec.source_id, farewell and f": {farewell}")
-            self._next = self._owner.open(self)
-            self._next_until_s = now_s + RENEW_WITHIN_S
+            self._next = self._owner.open(self, holds=True)
+            self._next_until_s = now_s + self._patience.ready_s
 
     def _calm(self, now_s: float) -> None:
         if self._failures and self._link is not None and self._is_healthy(self._link, now_s):
@@ -205,15 +238,21 @@ class Slot:
             self.degraded = False
 
     def _is_healthy(self, link: Link, now_s: float) -> bool:
-        return link.heard_s is not None and now_s - link.heard_s >= self._healthy_s
+        return link.heard_s is not None and now_s - link.heard_s >= self._patience.healthy_s
 
-    def _due_s(self) -> float:
+    def _due_s(self, now_s: float) -> float:
         if self._link is None:
             return self._try_s
         due_s = self._renew_s
         if self._next is not None:
-            ready_s = self._next.ready_s
-            due_s = self._next_until_s if ready_s is None else ready_s + QUIET_S
+            due_s = self._next_due_s(self._next, now_s)
         if self._failures and self._link.heard_s is not None:
-            due_s = min(due_s, self._link.heard_s + self._healthy_s)
+            due_s = min(due_s, self._link.heard_s + self._patience.healthy_s)
         return due_s
+
+    def _next_due_s(self, link: Link, now_s: float) -> float:
+        if link.ready_s is None:
+            return self._next_until_s
+        overlap_s = link.ready_s + self._patience.overlap_s
+        # Once it is over, `on_news` tells when the new link speaks.
+        return overlap_s if now_s < overlap_s else link.ready_s + self._patience.quiet_s

@@ -120,8 +120,8 @@ class Source:
 
     # What the slots ask for; see `pipeline.supervise.slot.Owner`.
 
-    def open(self, slot: Slot) -> Link:
-        line = self._plan.line(slot, self.stages, self._carry)
+    def open(self, slot: Slot, *, holds: bool) -> Link:
+        line = self._plan.line(slot, self.stages, self._carry, holds=holds)
         return Link(line, self._hold, self._stir)
 
     def lost(self, slot: Slot, link: Link, error: ReceiveError) -> None:

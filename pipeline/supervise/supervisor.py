@@ -17,12 +17,13 @@ from pipeline.flow import Publisher, Stages
 from pipeline.receive.rest import Rest
 from pipeline.supervise.desk import Get
 from pipeline.supervise.means import Means, Open, Voice
+from pipeline.supervise.slot import Patience
 from pipeline.supervise.source import MAX_ERROR, Source
 from streams.broker import voice
 
 logger = logging.getLogger(__name__)
 
-HEALTHY_S = 60.0
+PATIENCE = Patience()
 
 
 class Supervisor:
@@ -47,7 +48,7 @@ class Supervisor:
         kinds: Mapping[str, receive.Hold] = receive.KINDS,
         get: Get | None = None,
         voice: Voice = voice,
-        healthy_s: float = HEALTHY_S,
+        patience: Patience = PATIENCE,
         stages: Open = Stages,
     ) -> None:
         """
@@ -69,7 +70,7 @@ class Supervisor:
             dice=dice,
             ssl=ssl,
             kinds=kinds,
-            healthy_s=healthy_s,
+            patience=patience,
             stages=stages,
         )
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}

@@ -22,19 +22,22 @@ from pipeline.core.venues.venue import Channel, Venue
 # The numbers below are left to what a venue sends first.
 FIRST_NUMBER = 101
 MAX_TEXT = 100
+# A venue that answers channel by channel does it in one go.
+REST_S = 2.0
 
 
 class Request(msgspec.Struct):
     """
     Attributes:
         left: Channels not yet answered for.
-        answered: Whether anything came.
+        answered: Whether anything came. shortened: Whether the rest is due sooner, therefore.
     """
 
     subscribes: bool
     left: dict[str, Channel]
     until_s: float
     answered: bool = False
+    shortened: bool = False
 
 
 class Subscriptions:
@@ -166,6 +169,9 @@ class Subscriptions:
             LinkLost: Nothing came in answer to a request for channels.
         """
         for number, request in list(self._open.items()):
+            if request.answered and not request.shortened:
+                request.shortened = True
+                request.until_s = min(request.until_s, now_s + REST_S)
             if now_s < request.until_s:
                 continue
             if not request.subscribes:
