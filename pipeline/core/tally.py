@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 
 from pipeline.core.expected import Expected
 from pipeline.core.patterns import fits, is_pattern
+from pipeline.core.venues import VENUES
 from streams.core import subjects
 from streams.core.market import CONTROLS
 from streams.core.proto.market_pb2 import FLAG_CONTROL, Head
@@ -66,7 +67,7 @@ class Tally:
         return [
             Silence(one, self._subject(one), self._reason(one))
             for one in wanted
-            if not any(_is(one, place) for place in _near(one, heard))
+            if not any(_is(one, place) for place in _near(one, heard)) and _can_be(one, heard)
         ]
 
     def _reason(self, one: Expected) -> str:
@@ -92,6 +93,19 @@ def _near(one: Expected, places: Iterable[Place | None]) -> Iterable[Place]:
         return [place for place in places if place]
     exact = Place(one.data_type, one.venue, one.symbol, one.interval)
     return [exact] if exact in places else []
+
+
+def _can_be(one: Expected, heard: Iterable[Place | None]) -> bool:
+    """Return whether one of the symbols of a pattern, as far as they were heard, has such data."""
+    symbols = [
+        place.symbol
+        for place in heard
+        if place and place.exchange == one.venue and fits(one.symbol, place.symbol)
+    ]
+    if not is_pattern(one.symbol) or not symbols:
+        return True
+    intervals = [one.interval] if one.interval else []
+    return bool(VENUES[one.venue]({}).channels([one.data_type], symbols, intervals))
 
 
 def _is(one: Expected, place: Place) -> bool:

@@ -59,3 +59,16 @@ def test_what_is_none_of_ours_is_counted_apart(tally):
 
     assert tally.unreadable == 1
     assert [silence.expected for silence in tally.silences([BTC])] == [BTC]
+
+
+def test_what_no_symbol_of_a_pattern_can_have_is_not_missed(tally):
+    funding = Expected("okx", "funding", "BTC-*")
+    spot = "market.okx.BTC-USDT.trade"
+    unknown = [silence.expected for silence in tally.silences([funding])]
+
+    tally.take(spot, TRADE)
+    of_spot = tally.silences([funding])
+    tally.take("market.okx.BTC-USDT-SWAP.trade", TRADE)
+    of_swaps = [silence.expected for silence in tally.silences([funding])]
+
+    assert (unknown, of_spot, of_swaps) == ([funding], [], [funding])
