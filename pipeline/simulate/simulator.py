@@ -15,6 +15,7 @@ from websockets.http11 import Request
 from pipeline.core.simulate.market import STEPS_PER_TICK, TICK_MS
 from pipeline.core.simulate.mouth import Answer, UnknownPath
 from pipeline.core.simulate.venues import MOUTHS
+from pipeline.simulate import control
 from pipeline.simulate.exchange import Exchange
 from pipeline.simulate.serve import Talk, address, listening
 
@@ -46,9 +47,17 @@ class Simulator:
             asked, path = [self.exchanges[venue]], f"/{rest}"
         if "Upgrade" in request.headers:
             return self._talk(asked, f"{path}?{parts.query}")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if path.startswith(control.ROOT):
+            return control.answer(
+                self.exchanges,
+                method=request.method,
+                path=path,
+                query=query,
+                host=link.remote_address[0],
+            )
         for exchange in asked:
             if path.startswith(exchange.mouth.rest_root):
-                query = dict(parse_qsl(parts.query, keep_blank_values=True))
                 return await self._call(exchange, path, query, link)
         return NOT_FOUND
 

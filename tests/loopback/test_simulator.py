@@ -15,8 +15,13 @@ import pytest
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from pipeline.core.simulate.market import streams
+from pipeline.core.simulate.instrument import SPOT
 
+STREAMS = [
+    f"{instrument.symbol.lower()}@{channel}"
+    for instrument in SPOT
+    for channel in ("trade", "bookTicker", "depth@100ms")
+]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,7 +40,7 @@ async def simulator(*flags):
     try:
         async with asyncio.timeout(20):
             line = (await process.stdout.readline()).decode()
-        yield process, f"{line.split()[-1]}/stream?streams={'/'.join(streams())}"
+        yield process, f"{line.split()[-1]}/stream?streams={'/'.join(STREAMS)}"
     finally:
         if process.returncode is None:
             process.kill()
@@ -55,7 +60,7 @@ async def test_its_own_url_names_every_stream_and_all_of_them_speak():
     async with simulator() as (_, url):
         found = await frames(url, 300)
 
-    assert {frame["stream"] for frame in found} == set(streams())
+    assert {frame["stream"] for frame in found} == set(STREAMS)
 
 
 async def test_sequences_hold_over_the_wire():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
 from msgspec import structs
 
 from pipeline.core.simulate.frame import Frame
+
+# A stall that nobody ends goes on for long.
+MOST_NOTES = 10_000
 
 
 class Fault(enum.Enum):
@@ -74,7 +78,7 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self.done: list[Done] = []
+        self.done: deque[Done] = deque(maxlen=MOST_NOTES)
         self._orders: list[Order] = []
         self._rest: list[RestOrder] = []
         self._held: dict[str, Frame] = {}

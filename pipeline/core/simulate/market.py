@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.core.simulate.book import Book, Deal, Dice, Top
-from pipeline.core.simulate.instrument import SPOT, Instrument
+from pipeline.core.simulate.instrument import Instrument
 
 # A fast stream of a book tells several of these steps at once, as at the real venues: a snapshot
 # may then fall into the middle of an update.
@@ -74,12 +74,3 @@ class Market:
 def funding_time(now_ms: int) -> int:
     """Return when funding is paid next."""
     return now_ms - now_ms % FUNDING_MS + FUNDING_MS
-
-
-def streams(instruments: Sequence[Instrument] = SPOT) -> list[str]:
-    """Return the name of every stream of Binance spot."""
-    return [
-        f"{instrument.symbol.lower()}@{channel}"
-        for instrument in instruments
-        for channel in ("trade", "bookTicker", "depth@100ms")
-    ]
