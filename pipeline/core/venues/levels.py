@@ -4,10 +4,10 @@ Updates of a book whose levels can be read without looking for their decimal poi
     … "b":[["61737.63000000","0.00000000"],["61730.17000000","1.50000000"]],"a":[]}}
 
 What stands in front of the first level, the head, has a form that is known (`forms`) and holds no
-point. Behind it nothing but levels and the field `a` is allowed. Let each point there be followed
-by as many digits as prices or quantities have and then by a quote: so each text has one point at
-most. If there are as many texts as points, and one for the field, each of them has exactly one. The
-points can be left out, and what remains of each number is a whole one.
+point. Behind it come levels, the field `a` and levels again, and nothing else. Let each point there
+be followed by as many digits as prices or quantities have and then by a quote: so each text has one
+point at most. If there are as many points as numbers, each number has exactly one. The points can
+be left out, and what remains of each number is a whole one.
 """
 
 from __future__ import annotations
@@ -30,23 +30,19 @@ K = TypeVar("K")
 class _Layout(msgspec.Struct, Generic[K], frozen=True, gc=False):
     """
     Attributes:
-        texts: How many stand in the head, and one for the field `a`.
         ends: How numbers end.
         too_long: What only a number with more digits than are safe can hold.
     """
 
     known: Known[K]
-    texts: int
     ends: tuple[bytes, ...]
     too_long: bytes
 
-    def fits(self, frame: bytes, form: bytes, head: int) -> bool:
-        points = form.count(b".")
+    def fits(self, frame: bytes, form: bytes, head: int, points: int) -> bool:
         return (
             sum([form.count(end) for end in self.ends]) == points
-            and form.count(b'"') == 2 * (self.texts + points)
             and self.too_long not in form
-            and _BETWEEN in frame
+            and form.find(_BETWEEN, head) >= 0
             and frame[head:].translate(None, _OF_LEVELS) == _LEFT_OF_REST
         )
 
@@ -57,15 +53,20 @@ class Levels(Generic[K]):
     def __init__(self) -> None:
         self._layouts: dict[bytes, _Layout[K]] = {}
 
-    def get(self, frame: bytes, form: bytes) -> Known[K] | None:
+    def get(self, frame: bytes, form: bytes, points: int) -> Known[K] | None:
         """
-        Return how to read a frame without its points.
+        Return how to read a frame without its points, provided that it has as many numbers.
 
         Its texts may still hold what is no digit; then `int` refuses them.
+
+        Args:
+            points: How many there are in the frame.
         """
         head = form.find(_START) + len(_START)
         layout = self._layouts.get(form[:head])
-        return layout.known if layout is not None and layout.fits(frame, form, head) else None
+        if layout is None or not layout.fits(frame, form, head, points):
+            return None
+        return layout.known
 
     def learn(self, frame: bytes, reader: K, price: Noting, quantity: Noting) -> None:
         """
@@ -88,7 +89,6 @@ class Levels(Generic[K]):
             ends = [b'.%b","' % (b"0" * decimals[0]), b'.%b"]' % (b"0" * decimals[1])]
         self._layouts[form[:head]] = _Layout(
             Known(reader, -decimals[0], -decimals[1]),
-            form.count(b'"', 0, head) // 2 + 1,
             tuple(ends),
             b"0" * (DIGITS + 1 - max(decimals)) + b".",
         )

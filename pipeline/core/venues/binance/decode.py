@@ -37,7 +37,7 @@ from pipeline.core.messages import (
 )
 from pipeline.core.scale import whole
 from pipeline.core.venues.binance.channels import SPOT_INTERVALS
-from pipeline.core.venues.forms import FORM, Forms, Noting, Read
+from pipeline.core.venues.forms import FORM, LONGEST_FORM, Forms, Known, Noting, Read
 from pipeline.core.venues.levels import Levels
 from pipeline.core.venues.reading import (
     NS_PER_MS,
@@ -173,6 +173,10 @@ _head = msgspec.json.Decoder(_Head)
 _error = msgspec.json.Decoder(_Error)
 
 
+def _not_plain(found: object, known: Known[Any], points: int) -> Heard:
+    raise DecodeError("shape", "of no known form")
+
+
 class _Reader(Generic[D]):
     """
     Reads one kind of data, in its frame or alone.
@@ -187,13 +191,12 @@ class _Reader(Generic[D]):
         self,
         shape: type[D],
         record: Callable[[D, Read, Read], Heard],
-        plain: Callable[[D, int, int], Heard] | None = None,
+        plain: Callable[[D, Known[Any], int], Heard] = _not_plain,
         learn: Callable[[bytes, _Reader[D], Noting, Noting], None] | None = None,
     ) -> None:
         """
         Args:
-            plain: Makes the record where the points were left out, given the exponents of prices
-                and quantities. It must make the same.
+            plain: Makes the same of data whose points, so many, were left out.
             learn: Called with what may be read so: see `forms` and `levels`.
         """
         self._bare: msgspec.json.Decoder[D] = msgspec.json.Decoder(shape)
@@ -262,20 +265,23 @@ class Decoder:
         """
         frame = bytes(frame)
         form = frame.translate(FORM)
-        known = self._forms.get(form) or self._levels.get(frame, form)
+        plain = frame.translate(None, b".")
+        points = len(frame) - len(plain)
+        known = self._forms.get(form) if len(form) <= LONGEST_FORM else None
+        if known is None:
+            known = self._levels.get(frame, form, points)
         if known is not None:
             reader = known.reader
             try:
-                data = reader.parse(frame.translate(None, b".")).data
-                return (reader.plain(data, known.price_exponent, known.quantity_exponent),)
-            except (DecodeError, ValueError, msgspec.MsgspecError):
+                return (reader.plain(reader.parse(plain).data, known, points),)
+            except (DecodeError, ValueError, RecursionError, msgspec.MsgspecError):
                 pass  # What is wrong is found by looking closely.
         # The stream's name stands first and says how to read the rest, all at once.
         start = frame[:PEEK]
         if start.startswith(_FRAMED):
-            reader = self._reader(start[len(_FRAMED) : start.find(b'"', len(_FRAMED))])
-            if reader is not None:
-                return (reader.framed(frame),)
+            found = self._reader(start[len(_FRAMED) : start.find(b'"', len(_FRAMED))])
+            if found is not None:
+                return (found.framed(frame),)
         return (self._slowly(frame),)
 
     def _slowly(self, frame: bytes | memoryview) -> Heard:
@@ -308,11 +314,13 @@ class Decoder:
         return trade
 
     def _plain_aggregate_trade(
-        self, found: _AggregateTradeData, price_exponent: int, quantity_exponent: int
+        self, found: _AggregateTradeData, known: Known[Any], points: int
     ) -> Trade:
         if len(self.aggregated) < SYMBOLS:
             self.aggregated.add(found.s)
-        return _fill(found, price_exponent, quantity_exponent, int(found.p), int(found.q))
+        return _fill(
+            found, known.price_exponent, known.quantity_exponent, int(found.p), int(found.q)
+        )
 
     def _kline(self, found: _KlineData, *_: Read) -> Kline:
         candle = found.k
@@ -357,11 +365,11 @@ def _trade(found: _TradeData, price: Read, quantity: Read) -> Trade | Skipped:
     return _fill(found, *_traded(found, price, quantity), counted=not found.source)
 
 
-def _plain_trade(found: _TradeData, price_exponent: int, quantity_exponent: int) -> Trade | Skipped:
+def _plain_trade(found: _TradeData, known: Known[Any], points: int) -> Trade | Skipped:
     if found.source and found.source != "MARKET":
         return Skipped.OTHER_KIND
     return _fill(
-        found, price_exponent, quantity_exponent, int(found.p), int(found.q),
+        found, known.price_exponent, known.quantity_exponent, int(found.p), int(found.q),
         counted=not found.source,
     )  # fmt: skip
 
@@ -417,12 +425,12 @@ def _ticker(found: _TickerData, price: Read, quantity: Read) -> Ticker:
     )
 
 
-def _plain_ticker(found: _TickerData, price_exponent: int, quantity_exponent: int) -> Ticker:
+def _plain_ticker(found: _TickerData, known: Known[Any], points: int) -> Ticker:
     return Ticker(
         found.s,
         found.event_ms * NS_PER_MS,
-        price_exponent,
-        quantity_exponent,
+        known.price_exponent,
+        known.quantity_exponent,
         found.u,
         int(found.b),
         int(found.bid_size),
@@ -443,15 +451,18 @@ def _depth(found: _DepthData, price: Read, quantity: Read) -> OrderBook:
     )  # fmt: skip
 
 
-def _plain_depth(found: _DepthData, price_exponent: int, quantity_exponent: int) -> OrderBook:
+def _plain_depth(found: _DepthData, known: Known[Any], points: int) -> OrderBook:
     bids = list(map(int, chain.from_iterable(found.b)))
     asks = list(map(int, chain.from_iterable(found.a)))
+    if not len(bids) + len(asks) == points > 0:
+        raise DecodeError("number", "as many points as numbers are expected")
     return _update(
-        found, price_exponent, quantity_exponent, bids[::2], bids[1::2], asks[::2], asks[1::2]
-    )
+        found, known.price_exponent, known.quantity_exponent, bids[::2], bids[1::2],
+        asks[::2], asks[1::2],
+    )  # fmt: skip
 
 
-def _update(  # noqa: PLR0913
+def _update(  # noqa: PLR0913, PLR0917
     found: _DepthData,
     price_exponent: int,
     quantity_exponent: int,
@@ -463,17 +474,17 @@ def _update(  # noqa: PLR0913
     if found.first > found.u:
         raise DecodeError("shape", "an update that ends before it begins")
     return OrderBook(
-        symbol=found.s,
-        event_ns=found.event_ms * NS_PER_MS,
-        price_exponent=price_exponent,
-        quantity_exponent=quantity_exponent,
-        first_seq=found.first,
-        last_seq=found.u,
-        bid_prices=bid_prices,
-        bid_quantities=bid_quantities,
-        ask_prices=ask_prices,
-        ask_quantities=ask_quantities,
-        prev_seq=found.pu if isinstance(found, _FuturesDepthData) else -1,
+        found.s,
+        found.event_ms * NS_PER_MS,
+        price_exponent,
+        quantity_exponent,
+        found.first,
+        found.u,
+        bid_prices,
+        bid_quantities,
+        ask_prices,
+        ask_quantities,
+        found.pu if isinstance(found, _FuturesDepthData) else -1,
     )
 
 

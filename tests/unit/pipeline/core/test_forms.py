@@ -132,6 +132,8 @@ def test_books_are_the_same_whichever_way_they_are_read(frames, futures):
         depth([["61837.64", "1.50"]], []).replace(b"50093239189", b"00093239189"),
         depth([["61837.64", "1.50"]], []).replace(b'"BTC"', b'"BT.00"'),
         depth([["61837.64", "1.50"]], [])[:-1],
+        depth([], []).replace(b"[]", b"[" * 100_000 + b"]" * 100_000),
+        ticker().replace(b'"u"', b'"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"u"'),
     ],
 )
 def test_a_frame_in_disguise_is_found_out(frame):
