@@ -96,7 +96,7 @@ class Stages:
                     self.replies.append(cast(Reply, heard))
         except DecodeError as e:
             self._drop(e.reason, received_ns)
-        except (BadSubject, TooLarge) as e:
+        except BadSubject as e:
             self._drop(type(e).__name__, received_ns)
         return room
 
@@ -104,23 +104,30 @@ class Stages:
         """
         Hand messages to the broker, in order; return whether there is room for more.
 
-        Raises:
-            BadSubject, TooLarge: The broker cannot take one of them; it has no number yet.
+        What it cannot take is counted and gets no number; consumers are told.
         """
         room = True
-        for outgoing in messages:
-            envelope = encode(outgoing, self._clock_ns())
-            room = self._publisher.submit(envelope.subject, envelope.payload, envelope.msg_id)
-            outgoing.topic.local_seq += 1
-            self.published += 1
-        return room
+        waiting = iter(messages)
+        while True:
+            for outgoing in waiting:
+                envelope = encode(outgoing, self._clock_ns())
+                try:
+                    room = self._publisher.submit(
+                        envelope.subject, envelope.payload, envelope.msg_id
+                    )
+                except (BadSubject, TooLarge) as e:
+                    now_ns = self._clock_ns()
+                    self._drop(type(e).__name__, now_ns)
+                    waiting = iter(self.normaliser.refused(outgoing, waiting, now_ns))
+                    break
+                outgoing.topic.local_seq += 1
+                self.published += 1
+            else:
+                return room
 
     def tell(self, messages: Iterable[Outgoing], now_ns: int) -> None:
-        """Publish what no frame brought; what the broker cannot take is counted."""
-        try:
-            self.publish(messages)
-        except (BadSubject, TooLarge) as e:
-            self._drop(type(e).__name__, now_ns)
+        """Publish what no frame brought."""
+        self.publish(messages)
 
     def drop(self, error: DecodeError, now_ns: int) -> None:
         """Count an answer to a call of ours that is not what the venue promised."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pipeline.core.messages import (
     DATA_TYPES,
+    Control,
     ControlKind,
     Kline,
     OrderBook,
@@ -187,6 +188,24 @@ class Normaliser:
             reason = f"nothing for {silence_s:.0f} s"
             said.append(stream.control(ControlKind.STALE, reason, now_ns))
         return said
+
+    def refused(
+        self, outgoing: Outgoing, rest: Iterable[Outgoing], now_ns: int
+    ) -> Sequence[Outgoing]:
+        """
+        Return what is to be published instead of a message that the broker does not take.
+
+        Args:
+            rest: What was to follow it. Of a book it does not: that begins anew.
+        """
+        topic, content = outgoing.topic, outgoing.content
+        stream = self._streams.get((topic.data_type, topic.symbol, topic.interval))
+        if isinstance(content, Control) or stream is None:
+            return list(rest)
+        said = stream.refused(content, now_ns)
+        if isinstance(stream, BookSync):
+            rest = [other for other in rest if other.topic is not topic]
+        return [*said, *rest]
 
     # Which stream
 

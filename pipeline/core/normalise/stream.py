@@ -13,6 +13,8 @@ from pipeline.core.normalise.wants import Want
 from pipeline.core.topic import Topic
 from pipeline.core.venues.venue import Venue
 
+REFUSED = "the broker does not take a message of this size"
+
 
 class Shared:
     """
@@ -76,6 +78,10 @@ class Stream:
     def failed(self, now_ns: int) -> Sequence[Outgoing]:
         """Note that what was asked for could not be had."""
         return ()
+
+    def refused(self, record: Any, now_ns: int) -> Sequence[Outgoing]:
+        """Return what is to be said as the broker does not take a record."""
+        return (self.control(ControlKind.GAP, REFUSED, now_ns),)
 
     def look(self, now_ns: int) -> Sequence[Outgoing]:
         """Return what has to be said because of the time; asked only of those that wait."""

@@ -20,7 +20,7 @@ from pipeline.core.messages import ControlKind, Flag, OrderBook
 from pipeline.core.normalise.book import Book
 from pipeline.core.normalise.held import Held
 from pipeline.core.normalise.outgoing import Outgoing
-from pipeline.core.normalise.stream import Shared, Stream
+from pipeline.core.normalise.stream import REFUSED, Shared, Stream
 from pipeline.core.normalise.wants import FetchSnapshot, Resubscribe
 from pipeline.core.topic import Topic
 from pipeline.core.venues.venue import Recovery, Step
@@ -112,6 +112,9 @@ class BookSync(Stream):
         if self._asked_ns:
             self._ask(now_ns)
         return ()
+
+    def refused(self, record: OrderBook, now_ns: int) -> Sequence[Outgoing]:
+        return self._lose(None, now_ns, REFUSED, 0)
 
     def look(self, now_ns: int) -> Sequence[Outgoing]:
         calls = self._recovery is Recovery.CALL

@@ -18,7 +18,7 @@ from pipeline.core.messages import ControlKind, Flag, Trade
 from pipeline.core.normalise.held import Held
 from pipeline.core.normalise.missed import missed
 from pipeline.core.normalise.outgoing import Outgoing
-from pipeline.core.normalise.stream import Shared, Stream
+from pipeline.core.normalise.stream import REFUSED, Shared, Stream
 from pipeline.core.normalise.wants import BackfillTrades
 from pipeline.core.topic import Topic
 
@@ -114,6 +114,10 @@ class Trades(Stream):
     def disconnected(self, reason: str, now_ns: int) -> Sequence[Outgoing]:
         self._disturbed_ns = now_ns
         return super().disconnected(reason, now_ns)
+
+    def refused(self, record: Trade, now_ns: int) -> Sequence[Outgoing]:
+        first, last = record.first_seq or record.seq, record.seq
+        return (self.control(ControlKind.GAP, REFUSED, now_ns, first, last),)
 
     def look(self, now_ns: int) -> Sequence[Outgoing]:
         return self._release() if now_ns >= self._until_ns else ()

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from pipeline.core.messages import Accepted
+from pipeline.core.normalise import FetchSnapshot
 from pipeline.core.spec import SourceSpec
 from pipeline.flow import SAY_AGAIN_NS, Stages
 from streams.core import market
@@ -84,15 +85,70 @@ def test_a_full_publisher_is_passed_on(stages, publisher):
     assert stages.published == 1
 
 
-def test_what_the_broker_cannot_take_is_dropped_and_counted(stages, publisher):
-    def refuse(subject, payload, msg_id):
-        raise TooLarge(subject, 2, 1)
+class PublisherOfSmallMessages(FakePublisher):
+    """Takes no message whose identity holds one of these texts."""
 
-    publisher.submit = refuse
+    def __init__(self, *large):
+        super().__init__()
+        self.large = large
+
+    def submit(self, subject, payload, msg_id):
+        if any(text in msg_id for text in self.large):
+            raise TooLarge(subject, 2, 1)
+        return super().submit(subject, payload, msg_id)
+
+
+def said(publisher):
+    """Return the identities of what was submitted, and how each is numbered."""
+    return [
+        (msg_id, market.parse(subject, payload).local_seq)
+        for subject, payload, msg_id in publisher.submitted
+    ]
+
+
+def test_what_the_broker_cannot_take_is_dropped_counted_and_told():
+    publisher = PublisherOfSmallMessages("trade:7")
+    stages = Stages(SPEC, publisher, clock_ns=lambda: 99)
 
     assert stages.accept(GOOD, 50)
+    assert stages.accept(GOOD.replace(b'"t":7', b'"t":8'), 51)
+
     assert stages.undecodable == {"TooLarge": 1}
+    assert said(publisher) == [
+        ("binance:BTCUSDT:trade:gap-0.1", 1),
+        ("binance:BTCUSDT:trade:8", 2),
+    ]
+    gap = market.parse(*publisher.submitted[0][:2]).control
+    assert (gap.first_missing, gap.last_missing) == (7, 7)
+
+
+def test_a_broker_that_takes_nothing_at_all_ends_nothing():
+    publisher = PublisherOfSmallMessages("")
+    stages = Stages(SPEC, publisher, clock_ns=lambda: 99)
+
+    assert stages.accept(GOOD, 50)
+
+    assert stages.undecodable == {"TooLarge": 2}
     assert stages.published == 0
+
+
+def test_a_book_whose_snapshot_the_broker_cannot_take_is_told_to_be_broken():
+    publisher = PublisherOfSmallMessages("snapshot")
+    spec = structs.replace(SPEC, rest_endpoint="http://x")
+    stages = Stages(spec, publisher, clock_ns=lambda: 99)
+    update = (
+        b'{"stream":"x@depth","data":{"e":"depthUpdate","E":2,"s":"BTCUSDT","U":5,"u":6,'
+        b'"b":[["1.50","2"]],"a":[]}}'
+    )
+    stages.accept(update, 50)
+    book = stages.venue.snapshot("BTCUSDT", b'{"lastUpdateId":5,"bids":[],"asks":[]}')
+
+    stages.tell(stages.normaliser.snapshot("BTCUSDT", book, 60), 60)
+
+    # Not the update that was to follow: nobody could tell what it changes.
+    assert said(publisher) == [("binance:BTCUSDT:orderbook:gap-0.1", 1)]
+    assert list(stages.wants) == [FetchSnapshot("BTCUSDT"), FetchSnapshot("BTCUSDT", attempt=2)]
+    assert stages.normaliser.book("BTCUSDT") is None
 
 
 def test_dropped_frames_are_logged_seldom_and_never_shown(stages, caplog):
