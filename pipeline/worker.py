@@ -17,11 +17,10 @@ import ssl
 import sys
 import time
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import uvloop
-from nats.aio.client import Client
 
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import PublisherStatus, WorkerSettings, WorkerStatus
@@ -31,6 +30,10 @@ from streams.broker.connect import connect
 from streams.broker.installation import refuse_intruder
 from streams.broker.publisher import Publisher
 from streams.core.errors import WrongClient
+
+if TYPE_CHECKING:
+    # Loaded here, before `streams.broker`, it would bring aiohttp along.
+    from nats.aio.client import Client
 
 logger = logging.getLogger(__name__)
 
