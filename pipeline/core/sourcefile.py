@@ -39,9 +39,7 @@ _PLACE = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
 _INDEX = re.compile(r"\[(\d+|\.\.\.)\]")
 
 
-class FileSource(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class FileSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     One source; the defaults are those of `pipeline.models.DataSource`.
 
@@ -140,8 +138,8 @@ def written(
         "connection": msgspec.to_builtins(connection),
         "subjects": subjects,
     }
-    whole: dict[str, Any] = {"nats_streaming": streaming, "sources": msgspec.to_builtins(sources)}
-    return document.written({ROOT: whole})
+    listed = [_unusual(source) for source in sources]
+    return document.written({ROOT: {"nats_streaming": streaming, "sources": listed}})
 
 
 def address(url: str) -> tuple[str, int]:
@@ -149,6 +147,16 @@ def address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     return "127.0.0.1" if host in ("localhost", "::1") else host, parts.port or 4222
+
+
+def _unusual(source: FileSource) -> dict[str, Any]:
+    """Return the fields that say something, in plain values."""
+    usual = FileSource(exchange=source.exchange)
+    return {
+        name: msgspec.to_builtins(getattr(source, name))
+        for name in FileSource.__struct_fields__
+        if name == "exchange" or getattr(source, name) != getattr(usual, name)
+    }
 
 
 def _check_values(where: str, given: Mapping[str, Any], kind: type) -> None:

@@ -29,6 +29,20 @@ class Silence(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+def said(payload: bytes) -> str:
+    """
+    Return what a control message says, such as `STALE: nothing for 300 s`; empty for data.
+
+    Raises:
+        DecodeError: It is none of our messages.
+    """
+    head = Head.FromString(payload)
+    if not head.flags & FLAG_CONTROL and not head.HasField("control"):
+        return ""
+    kind = CONTROLS.get(head.control.kind, "unknown").upper()
+    return f"{kind}: {head.control.reason}".removesuffix(": ")
+
+
 class Tally:
     """
     Attributes:
@@ -45,15 +59,13 @@ class Tally:
 
     def take(self, subject: str, payload: bytes) -> None:
         """Count one message. One that holds no data does not end a silence."""
-        head = Head()
         try:
-            head.ParseFromString(payload)
+            words = said(payload)
         except DecodeError:
             self.unreadable += 1
             return
-        if head.flags & FLAG_CONTROL or head.HasField("control"):
-            kind = CONTROLS.get(head.control.kind, "unknown").upper()
-            self.controls[subject] = f"{kind}: {head.control.reason}".removesuffix(": ")
+        if words:
+            self.controls[subject] = words
         else:
             self.data[subject] += 1
 

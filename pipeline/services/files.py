@@ -167,8 +167,8 @@ def _of_streaming(file: SourceFile) -> list[str]:
         value, ours = getattr(told.connection, name), getattr(OWN_CONNECTION, name)
         if value is not None and value != ours:
             found.append(
-                _("nats_streaming.connection.%(name)s is not taken: it is always %(ours)s.")
-                % {"name": name, "ours": _("for ever (-1)") if ours == -1 else ours}
+                _("nats_streaming.connection.%(name)s is not taken: it is %(ours)s here.")
+                % {"name": name, "ours": _("-1 (for ever)") if ours == -1 else ours}
             )
     return found
 

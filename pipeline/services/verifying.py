@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import enum
+import logging
 import platform
 import re
-from collections.abc import Iterable
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from django import db
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from google.protobuf.message import DecodeError
 
 from pipeline.core.errors import BadOption
 from pipeline.core.expected import Expected, expected
 from pipeline.core.spec import SourceSpec
+from pipeline.core.tally import said
 from pipeline.models import DataSource
 from pipeline.services.collection import is_alive, is_unreported
 from pipeline.services.orders import specs
 from streams import services as streams
-from streams.core.errors import BrokerError
-from streams.core.subjects import overlap
+from streams.core.errors import ApiRefused, BrokerError
+from streams.core.subjects import covers, overlap
 from streams.core.templates import Templates
 from streams.services import templates
 
 # A line of requirements.txt; what follows a semicolon says where it is needed.
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)\s*(;)?")
 NAMED = 5
+# Of very many silent subjects the first ones tell enough.
+MOST_ASKED = 200
+
+logger = logging.getLogger(__name__)
 
 
 class Grade(enum.Enum):
@@ -144,6 +153,23 @@ def nats(*, wanted: Declared) -> list[Check]:
     return [monitor, Check("nats", Grade.GOOD, told), storing]
 
 
+def last_words(*, subjects: Sequence[str]) -> dict[str, str]:
+    """
+    Return what the newest stored message of each subject says, where it is a control message: a
+    link that was lost before we listened is not told again.
+    """
+    found: dict[str, str] = {}
+    try:
+        live = streams.live_streams()
+        for subject in subjects[:MOST_ASKED]:
+            at, payload = _newest(live, subject) or ("", b"")
+            if words := _said(payload):
+                found[subject] = f"{words} ({at})"
+    except BrokerError as e:
+        logger.warning("last messages cannot be looked up: %s", e)
+    return found
+
+
 def collector(*, now: datetime) -> list[Check]:
     """Look at the pipeline and at each enabled source."""
     sources = list(DataSource.objects.filter(enabled=True))
@@ -177,6 +203,28 @@ def _expected(spec: SourceSpec) -> Iterable[Expected]:
         return expected(spec)
     except BadOption:
         return ()  # It cannot run; its row says why, and so does its check.
+
+
+def _newest(live: Iterable[Mapping[str, Any]], subject: str) -> tuple[str, bytes] | None:
+    """Return when the newest message of a subject was stored, and its payload."""
+    for stream in live:
+        if any(covers(own, subject) for own in stream["config"].get("subjects") or ()):
+            name = stream["config"]["name"]
+            try:
+                answer = streams.link().api(f"STREAM.MSG.GET.{name}", {"last_by_subj": subject})
+            except ApiRefused:
+                return None  # It holds none.
+            message = answer["message"]
+            at = str(message.get("time", ""))[:19].replace("T", " ")
+            return f"{at} UTC", b64decode(message.get("data", ""))
+    return None
+
+
+def _said(payload: bytes) -> str:
+    try:
+        return said(payload)
+    except DecodeError:
+        return ""  # Others may publish there as well.
 
 
 def _installed(package: str) -> str | None:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from msgspec import structs
 
 from pipeline.core.tally import Silence, Tally
 from pipeline.management.listening import listen
@@ -114,7 +115,16 @@ class Command(BaseCommand):
         if losses:
             told = _("losses of the link to NATS: %d") % losses
             self._note(checks, Check("listening", Grade.BAD, told))
-        return tally.silences(wanted.sources)
+        return self._explained(tally.silences(wanted.sources))
+
+    @staticmethod
+    def _explained(silences: list[Silence]) -> list[Silence]:
+        unexplained = [silence.subject for silence in silences if not silence.reason]
+        words = verifying.last_words(subjects=unexplained) if unexplained else {}
+        return [
+            structs.replace(silence, reason=silence.reason or words.get(silence.subject, ""))
+            for silence in silences
+        ]
 
     def _progress(self, passed_s: float, seconds: float, tally: Tally, subjects: int) -> None:
         if self._json:

@@ -135,6 +135,19 @@ def test_a_subject_that_stays_silent_fails_it_with_the_reason_unless_excused(hou
     assert {check["grade"] for check in answer["checks"]} <= {"good", "poor"}
 
 
+def test_what_was_said_before_is_looked_up(house, stored):
+    house.declare()
+    stored.publish([("market.binance.BTCUSDT.trade", STALE)])
+    stored.publish([("market.binance.BTCUSDT.ticker", b'{"bid": 1}')])
+
+    done = house.run("verify", "--seconds", "1")
+
+    assert done.returncode == 1
+    told = "BTCUSDT.trade stayed silent: STALE: silent for 600 s ("
+    assert told in done.stdout
+    assert "BTCUSDT.ticker stayed silent: nothing was heard" in done.stdout
+
+
 def test_what_no_stream_stores_and_nobody_collects_fails_it(house):
     bare = house.run("verify", "--seconds", "1")
     house.declare()

@@ -147,6 +147,8 @@ def test_what_is_exported_can_be_imported_and_changes_nothing():
     assert list(DataSource.objects.values()) == before
     assert "hush" not in text
     assert "send: '***1'" in text
+    assert "silence_s" not in text
+    assert "protocol" not in text
 
 
 def test_what_is_exported_makes_the_same_elsewhere():
