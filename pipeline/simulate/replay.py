@@ -1,39 +1,39 @@
 """
 Recorded traffic, served as the exchange it was recorded from.
 
-The files are read through once before the first client may come, so that a bad one is refused
-whole; then once per client, so that a large one need not fit into memory.
+Binance's clients may name streams in the URL, and are sent everything if they name none. Those of
+OKX and Deribit have to subscribe: the recording begins when they have.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
-import heapq
-import io
-import zlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
-from operator import attrgetter
-from pathlib import Path
-from typing import IO
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from pipeline.core.errors import BadRecording
-from pipeline.core.recording import BadLine, Form, RecordedFrame, form_of, parse
-from pipeline.core.simulate.binance.session import Session
-from pipeline.core.simulate.mouth import Answer, UnknownPath
+from pipeline.core.recording import RecordedFrame, Speech
+from pipeline.core.simulate.binance import session as binance
+from pipeline.core.simulate.deribit import session as deribit
+from pipeline.core.simulate.mouth import Answer, Close, Session, UnknownPath
+from pipeline.core.simulate.okx import session as okx
+from pipeline.simulate.recorded import Recording
 from pipeline.simulate.serve import Talk, address, listening, on_signal
 
-MAX_LINE = 4 * 1024 * 1024
+# Who subscribes in several messages has said the last when so much time has passed since.
+SETTLE_S = 0.5
 NOT_FOUND = Answer(HTTPStatus.NOT_FOUND, b"Try /stream?streams=... or /ws/....\n")
-GZIP = b"\x1f\x8b"
+NOT_RECORDED = Answer(HTTPStatus.NOT_FOUND, b"This call was not recorded.\n")
+PATHS = {Speech.BINANCE: "/stream", Speech.OKX: "/ws/v5/public", Speech.DERIBIT: "/ws/api/v2"}
 
 
 class Report(msgspec.Struct):
@@ -42,28 +42,6 @@ class Report(msgspec.Struct):
     frames: int = 0
     bytes: int = 0
     seconds: float = 0.0
-
-
-class Recording:
-    """Files of recorded traffic, as one stream in the order of their receive times."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """
-        Raises:
-            BadRecording: A file cannot be read to its end, or holds nothing to serve.
-        """
-        self._paths = paths
-        self.count = 0
-        for path in paths:
-            if path.exists() and not path.is_file():
-                raise BadRecording(f"{path} is no file that can be read twice")
-            found = sum(1 for _ in _frames(path))
-            if not found:
-                raise BadRecording(f"{path} holds no frame of a combined stream")
-            self.count += found
-
-    def frames(self) -> Iterator[RecordedFrame]:
-        return heapq.merge(*map(_frames, self._paths), key=attrgetter("at_ns"))
 
 
 async def run(  # noqa: PLR0913
@@ -95,8 +73,12 @@ async def run(  # noqa: PLR0913
             done.set_result(report)
 
     async def talk(link: ServerConnection, session: Session) -> None:
+        hearer = _Hearer(link, session)
+        answering = asyncio.ensure_future(hearer.answer())
         try:
-            report = await _send_all(link, session, recording.frames(), speed)
+            if recording.speech is not Speech.BINANCE:
+                await hearer.until_subscribed()
+            report = await _send_all(hearer, recording.frames(), speed)
             await link.close(reason="the end of the recording")
             if link.close_code != CloseCode.NORMAL_CLOSURE:
                 return  # What was under way when it vanished, nobody received.
@@ -106,32 +88,100 @@ async def run(  # noqa: PLR0913
             if not done.done():
                 done.set_exception(e)
             return
+        finally:
+            answering.cancel()
         if once:
             finish(report)
 
     on_signal(lambda: finish(None))
-    async with listening(_Door(talk), host, port) as server:
-        ready(f"ws://{address(server)}/stream")
+    async with listening(_Door(recording, talk), host, port) as server:
+        ready(f"ws://{address(server)}{PATHS[recording.speech]}")
         return await done
 
 
 class _Door:
-    def __init__(self, talk: Callable[[ServerConnection, Session], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        talk: Callable[[ServerConnection, Session], Awaitable[None]],
+    ) -> None:
+        self._recording = recording
         self._talk = talk
 
     async def check(self, link: ServerConnection, request: Request) -> Answer | Talk:
+        parts = urlsplit(request.path)
+        if "Upgrade" not in request.headers:
+            body = self._recording.answer(parts.path, dict(parse_qsl(parts.query)))
+            return NOT_RECORDED if body is None else Answer(HTTPStatus.OK, body)
         try:
-            session = Session(request.path)
+            session = self._session(request.path)
         except UnknownPath:
             return NOT_FOUND
         return lambda link: self._talk(link, session)
 
+    def _session(self, path: str) -> Session:
+        streams = self._recording.streams
+        now_s = time.monotonic()
+        match self._recording.speech:
+            case Speech.OKX:
+                return okx.Session(path, now_s, lambda _, name, of: f"{name}:{of}" in streams)
+            case Speech.DERIBIT:
+                return deribit.Session(
+                    path, now_s, takes=streams.__contains__, other=_no_method, raw_for_all=True
+                )
+            case Speech.BINANCE:
+                return binance.Session(path)
+
+
+def _no_method(method: str, params: object) -> None:
+    raise deribit.Refusal(deribit.NO_METHOD, "Method not found")
+
+
+class _Hearer:
+    """One client: its requests are answered while it is sent the recording."""
+
+    def __init__(self, link: ServerConnection, session: Session) -> None:
+        self.link = link
+        self._session = session
+        self._chose = bool(session.channels)
+        self._asked = asyncio.Event()
+
+    def hears(self, stream: str) -> bool:
+        """Return whether it has asked for this stream, or for none at all."""
+        return not self._chose or stream in self._session.channels
+
+    async def answer(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for request in self.link:
+                for word in self._session.answer(request, time.monotonic()):
+                    if isinstance(word, Close):
+                        await self.link.close(word.code, word.reason)
+                    else:
+                        await self.link.send(word, text=True)
+                self._chose = self._chose or bool(self._session.channels)
+                self._asked.set()
+
+    async def until_subscribed(self) -> None:
+        """
+        Raises:
+            ConnectionClosed: It went without having subscribed.
+        """
+        while True:
+            self._asked.clear()
+            settled = False
+            try:
+                async with asyncio.timeout(SETTLE_S):
+                    await self._asked.wait()
+            except TimeoutError:
+                settled = True
+            if settled and self._session.channels:
+                return
+            if self.link.close_code is not None:
+                raise ConnectionClosedError(None, None)
+
 
 async def _send_all(
-    link: ServerConnection,
-    session: Session,
-    frames: Iterator[RecordedFrame],
-    speed: float | None,
+    hearer: _Hearer, frames: Iterator[RecordedFrame], speed: float | None
 ) -> Report:
     loop = asyncio.get_running_loop()
     report = Report()
@@ -143,11 +193,11 @@ async def _send_all(
         if speed is not None:
             due_s = began_s + (frame.at_ns - first_ns) / 1e9 / speed
             if (early_s := due_s - loop.time()) > 0:
-                await _wait(link, early_s)
-        if session.named and not session.hears(frame.stream):
+                await _wait(hearer.link, early_s)
+        if not hearer.hears(frame.stream):
             continue
         # Waits while the client does not read: TCP's own back-pressure.
-        await link.send(frame.data, text=True)
+        await hearer.link.send(frame.data, text=True)
         report.frames += 1
         report.bytes += len(frame.data)
     report.seconds = round(loop.time() - began_s, 3)
@@ -159,50 +209,3 @@ async def _wait(link: ServerConnection, at_most_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(at_most_s):
             await link.wait_closed()
-
-
-def _frames(path: Path) -> Iterator[RecordedFrame]:
-    """
-    Yield the frames of one file.
-
-    Raises:
-        BadRecording: It cannot be read, or a line is bad; names file and line.
-    """
-    number = 0
-    form: Form | None = None
-    try:
-        with _opened(path) as file:
-            for line in _lines(file):
-                number += 1
-                if form is None and line:
-                    form = form_of(line)
-                frame = parse(form, line) if form else None
-                if frame is not None:
-                    yield frame
-    except BadLine as e:
-        raise BadRecording(f"{path}, line {number}: {e}") from e
-    except (EOFError, gzip.BadGzipFile, zlib.error) as e:
-        raise BadRecording(f"{path}, after line {number}: damaged gzip: {e}") from e
-    except OSError as e:
-        raise BadRecording(f"{path} cannot be read: {e.strerror or e}") from e
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    # One byte more than allowed tells a long line from a longest one.
-    while line := file.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE:
-            raise BadLine(f"the next line is longer than {MAX_LINE} bytes")
-        yield line.rstrip(b"\r\n")
-
-
-def _opened(path: Path) -> IO[bytes]:
-    file = path.open("rb")
-    try:
-        if file.peek(len(GZIP))[: len(GZIP)] != GZIP:
-            return file
-    except BaseException:
-        file.close()
-        raise
-    file.close()
-    # A buffer: one decompression per line would take most of the time.
-    return io.BufferedReader(gzip.open(path, "rb"))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from pipeline.core.errors import BadRecording
 from pipeline.simulate import replay
+from pipeline.simulate.recorded import Recording
 from pipeline.simulate.serve import CannotListen
 
 MAX = "max"
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         # A client that vanishes during its handshake is no event of ours.
         logging.getLogger("websockets").setLevel(logging.CRITICAL)
         try:
-            recording = replay.Recording(options["files"])
+            recording = Recording(options["files"])
             report = asyncio.run(
                 replay.run(
                     recording,

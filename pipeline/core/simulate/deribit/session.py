@@ -54,11 +54,13 @@ class Session:
         *,
         takes: Callable[[str], bool],
         other: Callable[[str, dict[str, Any]], Any],
+        raw_for_all: bool = False,
     ) -> None:
         """
         Args:
             takes: Whether a channel can be subscribed to.
             other: Answers the methods that concern no session; raises Refusal.
+            raw_for_all: Raw channels need no login.
 
         Raises:
             UnknownPath: Not Deribit's.
@@ -75,7 +77,7 @@ class Session:
         self._every_s = 0.0
         self._asked_s = 0.0
         self._waits = False
-        self._logged_on = False
+        self._logged_on = raw_for_all
         self._own: dict[str, Callable[[dict[str, Any]], Any]] = {
             "public/subscribe": self._subscribe,
             "public/unsubscribe": self._unsubscribe,

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.recording import BadLine, Form, RecordedFrame, form_of, parse
+from pipeline.core.recording import (
+    BadLine,
+    Form,
+    RecordedAnswer,
+    RecordedFrame,
+    Speech,
+    form_of,
+    parse,
+)  # fmt: skip
 
 FRAME = b'{"stream":"btcusdt@trade","data":{"t":1}}'
 
@@ -33,10 +41,51 @@ def test_a_line_that_tells_of_a_connection_holds_no_frame():
     assert parse(Form.CRYPTOFEED, line) is None
 
 
-def test_a_frame_of_no_stream_is_passed_over():
-    line = b'1723161253937085768 {"lastUpdateId":1,"bids":[],"asks":[]}'
+def test_a_snapshot_of_a_book_is_an_answer_without_an_address():
+    body = b'{"lastUpdateId":1,"bids":[],"asks":[]}'
 
-    assert parse(Form.HFTBACKTEST, line) is None
+    assert parse(Form.HFTBACKTEST, b"1723161253937085768 " + body) == RecordedAnswer(
+        1723161253937085768, "", {}, body
+    )
+
+
+def test_an_answer_over_rest_has_its_path_and_what_was_asked_for():
+    line = b'https://x.com/api/v3/depth?symbol=A&limit=5 -> 16.25: {"bids":[]}'
+
+    assert form_of(line) is Form.CRYPTOFEED
+    assert parse(Form.CRYPTOFEED, line) == RecordedAnswer(
+        16_250_000_000, "/api/v3/depth", {"symbol": "A", "limit": "5"}, b'{"bids":[]}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "stream", "speech"),
+    [
+        (b'{"arg":{"channel":"books","instId":"A-B"},"data":[{}]}', "books:A-B", Speech.OKX),
+        (
+            b'{"method":"subscription","params":{"channel":"book.A.raw","data":{}}}',
+            "book.A.raw",
+            Speech.DERIBIT,
+        ),
+    ],
+)
+def test_frames_of_other_exchanges_have_their_channel(frame, stream, speech):
+    assert parse(Form.CRYPTOFEED, b"1.5: " + frame) == RecordedFrame(
+        1_500_000_000, stream, frame, speech
+    )
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"event":"subscribe","arg":{"channel":"books","instId":"A-B"}}',
+        b'{"jsonrpc":"2.0","id":0,"result":["book.A.raw"]}',
+        b'{"arg":[],"data":1}',
+        b"[1,2]",
+    ],
+)
+def test_what_is_no_data_is_passed_over(frame):
+    assert parse(Form.CRYPTOFEED, b"1.5: " + frame) is None
 
 
 def test_a_frame_is_kept_byte_for_byte():
@@ -62,4 +111,7 @@ def test_any_line_is_a_frame_nothing_or_refused(form, line):
     except BadLine:
         return
 
-    assert found is None or line.endswith(found.data)
+    if isinstance(found, RecordedAnswer):
+        assert line.endswith(found.body)
+    else:
+        assert found is None or line.endswith(found.data)
