@@ -56,19 +56,29 @@ class CheckedLink(ClientConnection):  # type: ignore[misc]
         )
         self._line = line
         self._fragments = 0
+        self._over = False
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self._over:
+            return  # What was still in the buffer: each would be another error to the library.
         kind = frame.msg_type
         if kind == WSMsgType.PING:
             answer_ping(transport, frame)
             return
-        if not frame.fin:
-            self._fragments += 1
-            if self._fragments > MAX_FRAGMENTS:
-                raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, "too many fragments")
-        elif self._fragments and kind in _DATA:
-            self._fragments = 0
-        super().on_ws_frame(transport, frame)
+        try:
+            if not frame.fin:
+                self._count_fragment()
+            elif self._fragments and kind in _DATA:
+                self._fragments = 0
+            super().on_ws_frame(transport, frame)
+        except WSProtocolError:
+            self._over = True
+            raise
+
+    def _count_fragment(self) -> None:
+        self._fragments += 1
+        if self._fragments > MAX_FRAGMENTS:
+            raise WSProtocolError(WSCloseCode.MESSAGE_TOO_BIG, "too many fragments")
 
     async def read(self, silence: Silence) -> None:
         """

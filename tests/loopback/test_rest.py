@@ -24,7 +24,7 @@ async def host(*parts, status="200 OK", headers=(), pause_s=0.0, asked=None):
     async def talk(reader, writer):
         talks.append(asyncio.current_task())
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 head = await reader.readuntil(b"\r\n\r\n")
                 if asked is not None:
                     asked.append(head.decode())
