@@ -10,6 +10,7 @@ What can go wrong with a datum, by stage.
     * DecodeError       permanent; one frame; count it, go on
     * BadOption         permanent; a source cannot be as it is declared
     * BadRecording      permanent; a file of recorded traffic cannot be replayed
+    * NotRunning        the library's pipeline has nothing to give, and nothing will come
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class DecodeError(PipelineError):
     A frame is not what its source promised.
 
     Attributes:
-        reason: One of few words, to count by: `json`, `shape`, `text`, `number`, `nesting`.
+        reason: One of few words, to count by: `json`, `shape`, `text`, `number`, `nesting`; of the
+            library's deserialisers also `size`, `frame`, `checksum`.
     """
 
     permanent = True
@@ -92,3 +94,7 @@ class BadRecording(PipelineError):
     """A file of recorded traffic cannot be read as one. The text names file and line."""
 
     permanent = True
+
+
+class NotRunning(PipelineError):
+    """The pipeline was not started, or was stopped and everything that it took in was taken."""

@@ -111,6 +111,14 @@ class Supervisor:
         found = (source.status() for source in chain(running, self._ended.values()))
         return (*found, *(status for _, status in self._impossible.values()))
 
+    def status(self, source_id: str) -> SourceStatus | None:
+        """Return how one source stands; None where it was never wanted."""
+        if source_id in self._running:
+            return self._running[source_id][0].status()
+        if source_id in self._ended:
+            return self._ended[source_id].status()
+        return self._impossible[source_id][1] if source_id in self._impossible else None
+
     def _start(self, spec: SourceSpec) -> None:
         if spec.source_id in self._impossible:
             return

@@ -1,1 +1,1 @@
-"""The wire schema. `market_pb2` is made from `market.proto` by `make proto`."""
+"""The wire schemas. `market_pb2` and `pipeline_pb2` are made from `*.proto` by `make proto`."""

@@ -1,0 +1,1 @@
+"""The pure parts of the library that `import pipeline` offers."""
