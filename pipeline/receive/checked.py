@@ -7,6 +7,7 @@ fills memory; and a peer that pings without end and reads nothing makes the answ
 
 from __future__ import annotations
 
+import logging
 import time
 
 from picows import (
@@ -32,11 +33,15 @@ MAX_QUEUE = 16
 WRITE_LIMIT = 32 * 1024
 
 
-class CheckedLink(ClientConnection):  # type: ignore[misc]
+class CheckedLink(ClientConnection):
     """One link that hands on whole messages."""
 
     def __init__(
-        self, line: Line, request: WSUpgradeRequest, response: WSUpgradeResponse, logger: object
+        self,
+        line: Line,
+        request: WSUpgradeRequest,
+        response: WSUpgradeResponse,
+        logger: logging.Logger,
     ) -> None:
         super().__init__(
             request=Request.from_picows(request),
@@ -91,6 +96,7 @@ class CheckedLink(ClientConnection):  # type: ignore[misc]
         while True:
             message = await self.recv(decode=False)
             received_ns = time.time_ns()
+            assert isinstance(message, bytes)  # decode=False
             silence.broken()
             if not line.accept(message, received_ns):
                 # Not reading is what slows the peer down.

@@ -17,18 +17,22 @@ from pipeline.core.errors import LinkLost
 from pipeline.receive.silence import Silence
 from pipeline.receive.stages import Line
 from pipeline.receive.unsent import answer_ping, has_room
+from pipeline.receive.words import said
 
 CLOSE_S = 1.0
 MAX_MESSAGE = 1024 * 1024
+# As many tiny ones as fit into a message would keep the other sources waiting.
+MAX_FRAGMENTS = 1024
 
 
-class RawLink(WSListener):  # type: ignore[misc]
+class RawLink(WSListener):
     """One link that hands on views of the read buffer; they die when `accept` returns."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._transport: WSTransport | None = None
         self._pieces = bytearray()
+        self._fragments = 0
         self._within = False
         self._news = asyncio.Event()
         self._error: BaseException | None = None
@@ -56,7 +60,8 @@ class RawLink(WSListener):  # type: ignore[misc]
         Return when the link is closed.
 
         Raises:
-            LinkLost: A message was too big, or broken into pieces that do not fit.
+            LinkLost: A message was too big, or broken into pieces that do not fit, or the library
+                objected to a frame.
         """
         self._silence = silence
         while not self._ended:
@@ -70,6 +75,12 @@ class RawLink(WSListener):  # type: ignore[misc]
                 self._transport.underlying_transport.resume_reading()
         if self._error is not None:
             raise self._error
+        assert self._transport is not None
+        try:
+            # What the library objected to, it tells only whoever asks.
+            await self._transport.wait_disconnected()
+        except WSError as e:
+            raise LinkLost(f"closed: {said(e)}") from e
 
     async def say(self, text: bytes) -> None:
         if self._transport is None or self._transport.is_disconnected:
@@ -115,10 +126,14 @@ class RawLink(WSListener):  # type: ignore[misc]
             raise LinkLost("closed: fragments in no order")
         if len(self._pieces) + frame.payload_size > MAX_MESSAGE:
             raise LinkLost("closed: a message too big")
+        self._fragments += 1
+        if self._fragments > MAX_FRAGMENTS:
+            raise LinkLost("closed: too many fragments")
         self._pieces += frame.get_payload_as_memoryview()
         self._within = not frame.fin
         if frame.fin:
             whole, self._pieces = self._pieces, bytearray()
+            self._fragments = 0
             self._hand_on(transport, memoryview(whole))
 
     def _hand_on(self, transport: WSTransport, message: memoryview) -> None:

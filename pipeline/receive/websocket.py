@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Coroutine
 from http import HTTPStatus
 from ssl import SSLContext
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from picows import (
     WSError,
@@ -34,6 +34,7 @@ from pipeline.receive.raw import RawLink
 from pipeline.receive.silence import Silence
 from pipeline.receive.sockets import open_socket
 from pipeline.receive.stages import Line
+from pipeline.receive.words import said
 
 CONNECT_S = 10.0
 
@@ -85,7 +86,7 @@ async def _connected(
     except TimeoutError as e:
         raise errors.LinkLost(f"no connection within {connect_s:g} s") from e
     except (OSError, UnicodeError, WSError) as e:
-        raise errors.LinkLost(f"no connection: {_said(e)}") from e
+        raise errors.LinkLost(f"no connection: {said(e)}") from e
 
 
 async def _open(spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s: float) -> Link:
@@ -97,7 +98,7 @@ async def _open(spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s:
         return CheckedLink(line, request, response, _wire)
 
     options: dict[str, Any] = {"ssl_context": ssl} if line.url.startswith("wss:") else {}
-    _, link = await ws_connect(
+    _, found = await ws_connect(
         begin,
         line.url,
         **options,
@@ -113,11 +114,10 @@ async def _open(spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s:
         read_buffer_init_size=spec.buffer_size,
         logger_name=_wire,
     )
-    if link is None:
+    if found is None:
         # How picows 2.3 says it.
         raise errors.LinkLost("closed during the handshake")
-    found: Link = link
-    return found
+    return cast(Link, found)
 
 
 async def _listen(link: Link, silence_s: float) -> None:
@@ -127,7 +127,7 @@ async def _listen(link: Link, silence_s: float) -> None:
     except TimeoutError as e:
         raise errors.LinkLost(f"silent for {silence_s:g} s") from e
     except WebSocketException as e:
-        raise errors.LinkLost(f"closed: {_said(e)}") from e
+        raise errors.LinkLost(f"closed: {said(e)}") from e
     raise errors.LinkLost("closed")
 
 
@@ -139,7 +139,7 @@ async def _speak(link: Link, line: Line) -> None:
             for text in texts:
                 await link.say(text)
         except WebSocketException as e:
-            raise errors.LinkLost(f"closed: {_said(e)}") from e
+            raise errors.LinkLost(f"closed: {said(e)}") from e
         await line.stirred(due_s - loop.time())
 
 
@@ -167,7 +167,3 @@ def _headers(credentials: Credentials | None) -> dict[str, str]:
         login = f"{credentials.username}:{credentials.password}".encode()
         headers["Authorization"] = f"Basic {b64encode(login).decode()}"
     return headers
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -29,6 +29,12 @@ class Herald:
         self.said.append(("event", name))
 
 
+def place_of(subject):
+    place = STANDARD.parse(subject)
+    assert place is not None, subject
+    return place
+
+
 class House:
     def __init__(self, supervisor, publisher, herald):
         self.supervisor = supervisor
@@ -46,14 +52,14 @@ class House:
         """Return what was published, in its order, by subject."""
         found = defaultdict(list)
         for subject, payload, _ in self.publisher.submitted:
-            found[subject].append(decoded(STANDARD.parse(subject).data_type, payload))
+            found[subject].append(decoded(place_of(subject).data_type, payload))
         return found
 
     def controls(self):
         """Return (symbol, data type, kind) of each control message, in their order."""
         found = []
         for subject, payload, _ in self.publisher.submitted:
-            place = STANDARD.parse(subject)
+            place = place_of(subject)
             message = decoded(place.data_type, payload)
             if message.flags & FLAG_CONTROL:
                 kind = Control.Kind.Name(message.control.kind).removeprefix("KIND_")
@@ -61,7 +67,7 @@ class House:
         return found
 
     def count(self, data_type="trade", symbol=None):
-        places = [STANDARD.parse(subject) for subject, _, _ in self.publisher.submitted]
+        places = [place_of(subject) for subject, _, _ in self.publisher.submitted]
         return sum(p.data_type == data_type and symbol in (None, p.symbol) for p in places)
 
     async def until(self, condition, within_s=15):

@@ -6,6 +6,7 @@ import resource
 import socket
 import zlib
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ MB = 1024 * 1024
 async def host(*parts, status="200 OK", headers=(), pause_s=0.0, asked=None):
     """An HTTP server that answers everything with these bytes, part by part, then closes."""
 
-    talks = []
+    talks: list[Any] = []
 
     async def talk(reader, writer):
         talks.append(asyncio.current_task())
@@ -52,7 +53,7 @@ async def rest():
 
 
 async def test_a_body_comes_whole(rest):
-    asked = []
+    asked: list[str] = []
     async with host(b'{"a":', b" 1}", asked=asked) as url:
         assert await rest.get(url + "/api/v3/depth?symbol=BTCUSDT") == b'{"a": 1}'
 

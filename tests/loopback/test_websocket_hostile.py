@@ -8,6 +8,7 @@ import hashlib
 import resource
 import struct
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def closing_at_once(writer):
 @asynccontextmanager
 async def peer(talk):
     """A server that shakes hands, then does what `talk` does with the bare connection."""
-    talks = []
+    talks: list[Any] = []
 
     async def serve(reader, writer):
         talks.append(asyncio.current_task())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -51,7 +52,7 @@ def order(name, take, weight=1, **more):
 
 
 async def test_what_is_under_way_is_not_ordered_twice(web):
-    found = []
+    found: list[bytes] = []
     async with asyncio.TaskGroup() as tasks:
         counter = desk(web, tasks)
         assert counter.order(order("b", found.append))
@@ -61,7 +62,7 @@ async def test_what_is_under_way_is_not_ordered_twice(web):
 
 
 async def test_who_takes_an_answer_may_order_again(web):
-    found = []
+    found: list[bytes] = []
     async with asyncio.TaskGroup() as tasks:
         counter = desk(web, tasks)
 
@@ -76,7 +77,7 @@ async def test_who_takes_an_answer_may_order_again(web):
 
 
 async def test_hundreds_at_once_are_fetched_a_few_at_a_time_at_the_allowed_pace(web):
-    found = []
+    found: list[bytes] = []
     limits = msgspec.structs.replace(LIMITS, weight_per_minute=6_000)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -94,7 +95,7 @@ async def test_hundreds_at_once_are_fetched_a_few_at_a_time_at_the_allowed_pace(
 @pytest.mark.parametrize("trouble", [LinkLost("away"), DecodeError("json", "")])
 async def test_what_fails_is_tried_again(web, trouble):
     web.answers["http://x/b"] = [b"1", b"2", b"3"]
-    found = []
+    found: list[bytes] = []
 
     def take(body):
         found.append(body)
@@ -116,7 +117,7 @@ async def test_what_fails_is_tried_again(web, trouble):
 
 async def test_too_many_in_vain_are_given_up(web):
     web.answers["http://x/b"] = [LinkLost("away")] * 10
-    given_up = []
+    given_up: list[Any] = []
     async with asyncio.TaskGroup() as tasks:
         counter = desk(web, tasks)
         counter.order(
@@ -129,7 +130,7 @@ async def test_too_many_in_vain_are_given_up(web):
 
 async def test_a_host_that_had_too_much_is_left_alone_by_all(web):
     web.answers["http://x/0"] = [Throttled(429, 0.5)]
-    found = []
+    found: list[bytes] = []
     async with asyncio.TaskGroup() as tasks:
         counter = desk(web, tasks)
         counter.order(order("0", found.append))
@@ -144,7 +145,7 @@ async def test_a_host_that_had_too_much_is_left_alone_by_all(web):
 
 async def test_what_an_owner_no_longer_wants_is_dropped(web):
     web.answers["http://x/b"] = [LinkLost("away")] * 1000
-    found = []
+    found: list[bytes] = []
     async with asyncio.TaskGroup() as tasks:
         counter = desk(web, tasks)
         counter.order(order("b", found.append))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ class Toy:
         channels_per_link=100, channels_per_message=10, messages_per_s=1000.0,
         connects_per_minute=60, weight_per_minute=60,
     )  # fmt: skip
-    ping = None
+    ping: Ping | None = None
 
     def opening(self):
         return []
@@ -46,9 +47,10 @@ def channels(*names):
     return [Channel(str(name), "trade", str(name).upper()) for name in names]
 
 
-def talk(*names, venue=None, named=(), **more):
+def talk(*names, venue: Any = None, named=(), **more):
     spec = SourceSpec(source_id="a", protocol="websocket", endpoint="", venue="binance", **more)
-    return Conversation(spec, venue or Toy(), channels(*names), named=channels(*named))
+    speaker: Any = venue or Toy()
+    return Conversation(spec, speaker, channels(*names), named=channels(*named))
 
 
 def said(conversation, now_s=0.0):
@@ -207,7 +209,8 @@ def test_the_venues_pace_is_kept(count, per_s):
         limits = msgspec.structs.replace(Toy.limits, channels_per_message=1, messages_per_s=per_s)
 
     conversation = talk(*range(count), venue=Slow())
-    now_s, times = 0.0, []
+    now_s = 0.0
+    times: list[float] = []
     while len(times) < count:
         texts, due_s = conversation.say(now_s)
         times += [now_s] * len(texts)

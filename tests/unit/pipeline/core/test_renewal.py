@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,12 @@ NOON_NS = (20_000 * DAY_S + 12 * 3600) * 10**9
 
 
 def due(**more):
-    settings = {"link_life_s": 0.0, "renew_at": "", "venue_life_s": 0.0, "luck": 0.5}
+    settings: dict[str, Any] = {
+        "link_life_s": 0.0,
+        "renew_at": "",
+        "venue_life_s": 0.0,
+        "luck": 0.5,
+    }
     return due_in_s(**(settings | {"now_ns": NOON_NS} | more))
 
 
