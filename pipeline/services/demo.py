@@ -20,7 +20,7 @@ DEMOS: dict[str, dict[str, Any]] = {
     DEMO_NAME: {
         "venue": DataSource.Venue.BINANCE,
         "types": _COMMON,
-        "symbols": [symbol.upper() for symbol in SYMBOLS],
+        "symbols": ["BTCUSDT", "ETHUSDT", "XRPUSDT"],
     },
     "okx-demo": {
         "venue": DataSource.Venue.OKX,
