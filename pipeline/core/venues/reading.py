@@ -16,8 +16,6 @@ from msgspec import Meta
 from pipeline.core.errors import DecodeError
 
 NS_PER_MS = 1_000_000
-# Of what a venue says in its own words.
-LONGEST_TEXT = 200
 
 Data: TypeAlias = bytes | memoryview | msgspec.Raw
 
@@ -63,9 +61,3 @@ def checked_symbol(symbol: str) -> str:
 def digest(data: Data) -> int:
     """Return what tells these data from others where the venue does not number them."""
     return zlib.crc32(data)
-
-
-def shortened(text: str) -> str:
-    """Return a venue's own words as they may be shown: one line, printable, not too long."""
-    kept = "".join(character if character.isprintable() else " " for character in text)
-    return kept[:LONGEST_TEXT]

@@ -36,6 +36,7 @@ from pipeline.core.messages import (
     Trade,
 )
 from pipeline.core.scale import whole
+from pipeline.core.shown import shortened
 from pipeline.core.venues.binance.channels import SPOT_INTERVALS
 from pipeline.core.venues.forms import FORM, LONGEST_FORM, Forms, Known, Noting, Read
 from pipeline.core.venues.levels import Levels
@@ -48,7 +49,6 @@ from pipeline.core.venues.reading import (
     checked_symbol,
     digest,
     parsed,
-    shortened,
 )
 
 Level: TypeAlias = tuple[str, str]
@@ -265,15 +265,15 @@ class Decoder:
         """
         frame = bytes(frame)
         form = frame.translate(FORM)
-        plain = frame.translate(None, b".")
-        points = len(frame) - len(plain)
-        known = self._forms.get(form) if len(form) <= LONGEST_FORM else None
-        if known is None:
-            known = self._levels.get(frame, form, points)
+        # Many points are left out faster by translating, few by replacing.
+        if len(form) <= LONGEST_FORM and (known := self._forms.get(form)) is not None:
+            plain = frame.replace(b".", b"")
+        else:
+            plain = frame.translate(None, b".")
+            known = self._levels.get(frame, form, len(frame) - len(plain))
         if known is not None:
-            reader = known.reader
             try:
-                return (reader.plain(reader.parse(plain).data, known, points),)
+                return (known.reader.plain(known.reader.parse(plain).data, known),)
             except (DecodeError, ValueError, RecursionError, msgspec.MsgspecError):
                 pass  # What is wrong is found by looking closely.
         # The stream's name stands first and says how to read the rest, all at once.

@@ -46,6 +46,7 @@ from pipeline.core.messages import (
     VolatilityIndex,
 )
 from pipeline.core.scale import whole
+from pipeline.core.shown import shortened
 from pipeline.core.venues.deribit.channels import INTERVALS, OWN, request
 from pipeline.core.venues.reading import (
     NS_PER_MS,
@@ -55,7 +56,6 @@ from pipeline.core.venues.reading import (
     checked_symbol,
     digest,
     parsed,
-    shortened,
 )
 
 Number: TypeAlias = msgspec.Raw

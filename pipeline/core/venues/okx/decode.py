@@ -39,6 +39,7 @@ from pipeline.core.messages import (
     Trade,
 )
 from pipeline.core.scale import MAX, whole
+from pipeline.core.shown import shortened
 from pipeline.core.venues.okx.channels import CANDLES, CHANGING, OPTIONS
 from pipeline.core.venues.reading import (
     NS_PER_MS,
@@ -49,7 +50,6 @@ from pipeline.core.venues.reading import (
     checked_symbol,
     digest,
     parsed,
-    shortened,
 )
 
 T = TypeVar("T")
