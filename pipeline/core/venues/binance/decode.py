@@ -196,7 +196,8 @@ class _Reader(Generic[D]):
     ) -> None:
         """
         Args:
-            plain: Makes the same of data whose points, so many, were left out.
+            plain: Makes the same of data whose points were left out; it is told how many, if the
+                form does not say so.
             learn: Called with what may be read so: see `forms` and `levels`.
         """
         self._bare: msgspec.json.Decoder[D] = msgspec.json.Decoder(shape)
@@ -265,15 +266,18 @@ class Decoder:
         """
         frame = bytes(frame)
         form = frame.translate(FORM)
-        # Many points are left out faster by translating, few by replacing.
+        points = 0
+        # Few points are left out faster by replacing, many by translating.
         if len(form) <= LONGEST_FORM and (known := self._forms.get(form)) is not None:
             plain = frame.replace(b".", b"")
         else:
             plain = frame.translate(None, b".")
-            known = self._levels.get(frame, form, len(frame) - len(plain))
+            points = len(frame) - len(plain)
+            known = self._levels.get(frame, form, points)
         if known is not None:
+            reader = known.reader
             try:
-                return (known.reader.plain(known.reader.parse(plain).data, known),)
+                return (reader.plain(reader.parse(plain).data, known, points),)
             except (DecodeError, ValueError, RecursionError, msgspec.MsgspecError):
                 pass  # What is wrong is found by looking closely.
         # The stream's name stands first and says how to read the rest, all at once.
