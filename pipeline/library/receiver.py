@@ -21,22 +21,24 @@ class Receiver:
         self._find = find
 
     @property
-    def status(self) -> SourceStatus | None:
-        """State, last error and counters; None before the start."""
-        return self._find(self.config.source_id)
+    def status(self) -> SourceStatus:
+        """State, last error and counters."""
+        source_id = self.config.source_id
+        found = self._find(source_id)
+        return found or SourceStatus(
+            source_id=source_id, began_ns=0, state=State.STOPPED, since_ns=0
+        )
 
     @property
     def is_running(self) -> bool:
         """Whether a link to the source is open now."""
-        status = self.status
-        return status is not None and status.links > 0
+        return self.status.links > 0
 
     @property
     def is_settled(self) -> bool:
         """Whether the first attempt is over, well or not."""
-        status = self.status
-        return status is not None and (status.links > 0 or status.state is not State.CONNECTING)
+        found = self._find(self.config.source_id)
+        return found is not None and (found.links > 0 or found.state is not State.CONNECTING)
 
     def __repr__(self) -> str:
-        status = self.status
-        return f"Receiver({self.config.source_id!r}, {status.state.value if status else 'new'})"
+        return f"Receiver({self.config.source_id!r}, {self.status.state.value})"

@@ -32,6 +32,9 @@ class ProtobufConverter:
         self, data_type: Literal["fix_message"], data: Mapping[Any, Any]
     ) -> FixMessage: ...
 
+    @overload
+    def convert_to_protobuf(self, data_type: str, data: Mapping[Any, Any]) -> Message: ...
+
     def convert_to_protobuf(self, data_type: str, data: Mapping[Any, Any]) -> Message:
         """
         Return a new message; its `SerializeToString()` are the bytes.

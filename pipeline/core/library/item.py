@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from google.protobuf.message import DecodeError as ProtobufError
 
-from streams.core.market import MarketMessage, Undecodable, decoded
+from streams.core.market import Undecodable, decoded
 from streams.core.proto.pipeline_pb2 import Envelope
 from streams.core.templates import STANDARD
 
@@ -29,9 +31,9 @@ class Item(msgspec.Struct, frozen=True, gc=False):
         place = STANDARD.parse(self.subject) if self.subject else None
         return ENVELOPE if place is None else place.data_type
 
-    def message(self) -> MarketMessage | Envelope:
+    def message(self) -> Any:
         """
-        Return what the bytes say.
+        Return what the bytes say: a `MarketMessage` or an `Envelope`.
 
         Raises:
             Undecodable: They were not made here.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -213,7 +214,7 @@ async def test_who_takes_before_the_start_is_told():
 @pytest.fixture
 def links(monkeypatch):
     """Return what each source's link does; by default it stays open."""
-    behaviour = {}
+    behaviour: dict[str, Any] = {}
 
     async def hold(spec, line, ssl):
         await behaviour.get(spec.source_id, speaking())(line)
@@ -249,7 +250,7 @@ async def test_frames_become_numbered_envelopes_with_what_they_are(links):
         b"\xff\xfe": CONTENT_BINARY,
         b'{"a": "\xff"}': CONTENT_BINARY,
     }
-    links["a"] = speaking(*map(memoryview, frames))
+    links["a"] = speaking(*[memoryview(frame) for frame in frames])
     found = RealTimeDataPipeline()
     found.add_websocket_source(config())
 

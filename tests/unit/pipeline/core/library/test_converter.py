@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -142,7 +143,7 @@ def test_no_such_type_of_data_is_said():
 def test_each_message_is_a_new_one():
     converter = ProtobufFactory().converter
 
-    first = converter.convert_to_protobuf("market_data", TRADE)
+    first: Any = converter.convert_to_protobuf("market_data", TRADE)
     second = converter.convert_to_protobuf("market_data", {**TRADE, "price": 1})
 
     assert first is not second
