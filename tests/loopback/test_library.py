@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 
 import pytest
 from websockets.asyncio.server import serve
@@ -89,10 +90,10 @@ async def test_nobody_takes_so_the_socket_is_not_read_and_nothing_is_lost():
             sent += 1
         await link.wait_closed()
 
-    async def stalled():
-        """Return when the peer could send nothing for a while."""
+    async def stalled(pipeline):
+        """Return when the pipeline is full and the peer could send nothing for a while."""
         before = -1
-        while before != sent or not sent:
+        while before != sent or pipeline.get_performance_metrics()["total_processed"] < 10:
             before = sent
             await asyncio.sleep(0.3)
 
@@ -101,7 +102,7 @@ async def test_nobody_takes_so_the_socket_is_not_read_and_nothing_is_lost():
         pipeline.add_websocket_source(config(endpoint, silence_s=0.2))
         async with pipeline:
             async with asyncio.timeout(15):
-                await stalled()
+                await stalled(pipeline)
             held = pipeline.get_performance_metrics()["total_processed"]
             assert held == 10
             # The rest is in the buffers of the two sockets.
@@ -206,6 +207,25 @@ async def test_a_source_that_is_not_there_keeps_nobody_waiting():
         assert not receiver.is_running
         assert receiver.status.state in (State.RECONNECTING, State.DEGRADED)
         assert "no connection" in receiver.status.last_error
+
+
+async def test_a_source_that_refuses_the_login_is_said_to_without_the_login():
+    def refuse(link, request):
+        return link.respond(HTTPStatus.UNAUTHORIZED, "no")
+
+    async with serve(
+        lambda link: link.wait_closed(), "127.0.0.1", 0, process_request=refuse
+    ) as server:
+        port = server.sockets[0].getsockname()[1]
+        login = {"username": "reader", "password": "hush"}
+        pipeline = RealTimeDataPipeline()
+        pipeline.add_websocket_source(config(f"ws://127.0.0.1:{port}/", credentials=login))
+        async with asyncio.timeout(4), pipeline:
+            status = pipeline.receivers["plain"].status
+
+    assert status.state is State.REFUSED
+    assert "401" in status.last_error
+    assert "hush" not in repr(status)
 
 
 async def test_exchanges_come_out_as_market_data_with_whole_books():

@@ -310,6 +310,21 @@ async def test_a_source_that_fails_is_not_running_and_keeps_nobody_waiting(links
         assert (bad.status.state, bad.status.last_error) == (State.RECONNECTING, "gone")
 
 
+async def test_a_source_that_fails_again_and_again_is_told_to_the_log(links, caplog):
+    async def fail(line):
+        raise LinkLost("gone")
+
+    links["bad"] = fail
+    found = RealTimeDataPipeline()
+    found.add_websocket_source(config("bad", reconnect_interval=0.001, max_reconnect_attempts=2))
+    async with found:
+        async with asyncio.timeout(5):
+            while found.receivers["bad"].status.state is not State.DEGRADED:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    assert "bad fails again and again, and is still tried: gone" in caplog.messages
+
+
 async def test_a_source_can_be_added_while_others_run(links):
     links["b"] = speaking(b"1")
     found = RealTimeDataPipeline()
