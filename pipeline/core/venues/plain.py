@@ -32,8 +32,8 @@ class Plain:
     rest_url: ClassVar[str] = ""
     types: ClassVar[frozenset[str]] = frozenset()
     options: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
-    # Nobody has told us any; these are such that no host takes offence.
-    limits: ClassVar[Limits] = Limits(1, 1, 10.0, 300, 60)
+    # Nobody has told us any. What fails waits longer each time, whatever these say.
+    limits: ClassVar[Limits] = Limits(1, 1, 10.0, 6_000, 60)
     ping: ClassVar[Ping | None] = None
     recovery: ClassVar[Recovery] = Recovery.NONE
     checksum_depth: ClassVar[int] = 0
