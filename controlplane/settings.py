@@ -303,6 +303,9 @@ EQUITY_RETENTION_DAYS = env.whole(
 EVENT_RETENTION_DAYS = env.whole("TICKPLANE_EVENT_RETENTION_DAYS", 30, least=1, most=_LONGEST_DAYS)
 AUDIT_RETENTION_DAYS = env.whole("TICKPLANE_AUDIT_RETENTION_DAYS", 365, least=1, most=_LONGEST_DAYS)
 
+# What a worker of the pipeline keeps of its sources while NATS is away.
+PIPELINE_BUFFER_MB = env.whole("TICKPLANE_PIPELINE_BUFFER_MB", 64, least=1, most=65_536)
+
 # What is kept of NATS: backups per stream, and its advisories. The newest backup stays for ever.
 BACKUPS_KEPT = env.whole("TICKPLANE_BACKUPS_KEPT", 10, least=1, most=10_000)
 BACKUP_RETENTION_DAYS = env.whole(

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LINE = 64 * 1024 * 1024
+# No record takes less: so the buffer's bytes are what counts.
+SMALLEST = 128
 
 BAD_INPUT = 2
 INCOMPLETE = 3
@@ -92,7 +94,10 @@ class Worker:
         return stored
 
     async def _work(self, client: Client) -> bool:
-        self._publisher = publisher = Publisher(client)
+        most = self._settings.buffer_bytes
+        self._publisher = publisher = Publisher(
+            client, max_bytes=most, max_waiting=most // SMALLEST
+        )
         async with asyncio.TaskGroup() as publishing:
             writing = publishing.create_task(publisher.run(), name="publisher")
             try:

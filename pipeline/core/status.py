@@ -83,6 +83,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
     The first line a worker reads. On stdin, because a URL may hold a password and everybody on
     the machine can read a command line.
+
+    Attributes:
+        buffer_bytes: What is kept at most while NATS is away; then sources are not read.
+        drain_s: How long the end may wait for what is not stored yet.
     """
 
     nats_url: str
@@ -91,6 +95,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     nats_events: bool = False
     status_every_s: Annotated[float, Meta(gt=0)] = 1.0
     drain_s: Annotated[float, Meta(ge=0)] = 5.0
+    buffer_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 64 * 1024 * 1024
 
     def __repr__(self) -> str:
         return "WorkerSettings(***)"

@@ -64,6 +64,7 @@ class Keeper:
             log_level=settings.LOG_LEVEL,
             nats_log_level=settings.NATS_LOG_LEVEL,
             nats_events=settings.NATS_EVENTS,
+            buffer_bytes=settings.PIPELINE_BUFFER_MB * 1024 * 1024,
         )
         self._worker: WorkerProcess | None = None
         self._failures = 0
