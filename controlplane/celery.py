@@ -1,12 +1,21 @@
-"""The Celery application: `celery -A controlplane worker`, `celery -A controlplane beat`."""
+"""
+The Celery application: `celery -A controlplane worker`, `celery -A controlplane beat`.
+
+`worker --with-beat` is both in one process, for `standalone`: a beat of its own costs 60 MB.
+"""
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
-from celery import Celery
+import click
+from celery import Celery, bootsteps
+from celery.beat import Service
 from celery.signals import (
     beat_init,
     worker_init,
@@ -15,6 +24,7 @@ from celery.signals import (
     worker_ready,
     worker_shutdown,
 )
+from celery.worker import state
 from django.conf import settings
 
 # Not by way of `streams.services`: beat loads no application.
@@ -22,9 +32,52 @@ from streams.broker import voice
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
+logger = logging.getLogger(__name__)
+
 app = Celery("tickplane")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+JOIN_S = 2.0
+
+
+class Beat(bootsteps.StartStopStep):
+    """
+    Beat in a thread of the worker.
+
+    A thread that ends by an error ends the worker: whoever keeps the worker starts both anew,
+    and no tick is missed in silence. The worker's pool must not fork.
+    """
+
+    def __init__(self, parent: Any, with_beat: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002
+        super().__init__(parent, **options)
+        self.enabled = with_beat
+
+    def create(self, parent: Any) -> None:
+        beat_init.disconnect(announce_beat)  # It is the worker who speaks.
+        # It looks up once a second whether it shall end.
+        self._service = Service(parent.app, max_interval=1, remote_control=False)  # type: ignore[call-arg]
+        self._thread = Thread(target=self._run, name="beat", daemon=True)
+
+    def start(self, parent: Any) -> None:
+        self._thread.start()
+
+    def stop(self, parent: Any) -> None:
+        self._service.stop()
+        self._thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        try:
+            self._service.start()
+        except Exception:
+            logger.exception("beat failed, and its worker ends with it")
+            state.should_stop = os.EX_SOFTWARE  # type: ignore[assignment]
+
+
+app.steps["worker"].add(Beat)
+app.user_options["worker"].add(
+    click.Option(["--with-beat"], is_flag=True, help="Be beat, too, in a thread.")
+)
 
 
 @worker_process_init.connect

@@ -16,7 +16,7 @@ from streams.services import servers
 MONITOR_PORT, EXCHANGE_PORT = 8222, 9443
 # Time passes so slowly at the demo's exchanges that they leave the machine to others.
 DEMO_TICK_S = 0.2
-ROLES = {"worker": "worker", "beat": "beat", "pipeline": "pipeline"}
+ROLES = {"worker": "worker", "pipeline": "pipeline"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
 # One batch of heap arenas each: glibc gives every thread its own otherwise, which costs
@@ -138,10 +138,9 @@ def children(plan: Plan, environment: Mapping[str, str], *, demo: bool) -> list[
         ],
         "pipeline": [python, "manage.py", "run_pipeline"],
         "worker": [
-            *celery, "worker", "--pool", "solo", "--loglevel", "WARNING",
+            *celery, "worker", "--pool", "solo", "--with-beat", "--loglevel", "WARNING",
             "--without-gossip", "--without-mingle", "--without-heartbeat",
         ],
-        "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
     }  # fmt: skip
     if not demo:
         del commands["exchange"]

@@ -155,11 +155,7 @@ class System:
     async def stop(self) -> None:
         """Stop what feeds the broker before the broker; leave nothing behind."""
         await self._probe.close()
-        # Beat after the worker: an idle worker looks at its orders every two seconds only, but
-        # at once after a tick.
-        beat = [child for child in self._others if child.name == "beat"]
-        await end_all([child for child in self._others if child not in beat])
-        await end_all(beat)
+        await end_all(self._others)
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)

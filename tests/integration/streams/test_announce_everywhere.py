@@ -11,7 +11,7 @@ from tests.servers.process import wait_until
 
 pytestmark = pytest.mark.integration
 
-PROCESSES = {"standalone", "web", "worker", "beat", "pipeline", "pipeline-worker"}
+PROCESSES = {"standalone", "web", "worker", "pipeline", "pipeline-worker"}
 
 
 @pytest.fixture
