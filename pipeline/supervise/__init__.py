@@ -6,7 +6,7 @@ Keep every source running: restarted alone, for ever.
         Slot        one place for a link: opened, lost, tried again, renewed
           Link      one connection, while it lasts
             Line    what is said on it and who hears
-      Desk          the calls to one REST host, for all sources
+      Desk          the calls to one REST address, for all sources
       Table         the symbols of one venue
 """
 

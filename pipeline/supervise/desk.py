@@ -1,5 +1,5 @@
 """
-The calls to one REST host, for all sources of a worker.
+The calls to one REST address, for all sources of a worker.
 
 Hundreds of books may break at once. Each is fetched once at a time, after a pause that grows with
 its failures, a few at a time, at the pace that the host allows; and a host that says «too many» is
@@ -17,8 +17,7 @@ import msgspec
 
 from pipeline.core import backoff
 from pipeline.core.errors import DecodeError, LinkLost, Throttled
-from pipeline.core.ratelimit import minutely
-from pipeline.core.venues.venue import Call, Limits
+from pipeline.core.venues.venue import Call
 from pipeline.receive.rest import MAX_BODY
 from pipeline.supervise.turnstile import Turnstile
 
@@ -41,7 +40,7 @@ class Order(msgspec.Struct, frozen=True):
     """
     Attributes:
         key: Whose, and what: an order whose key is under way is not taken again. The first part
-            is the owner.
+            is the owner: a source, or empty where it is all of them.
         take: Called with the body; raises DecodeError to have it fetched again.
         attempt: 1 for the first; each further one waits longer.
         tries: After so many in vain `give_up` is called instead; 0 for no end.
@@ -60,7 +59,7 @@ class Desk:
     def __init__(
         self,
         rest_endpoint: str,
-        limits: Limits,
+        pace: Turnstile,
         *,
         get: Get,
         tasks: asyncio.TaskGroup,
@@ -68,13 +67,14 @@ class Desk:
     ) -> None:
         """
         Args:
+            pace: The host's; other desks may share it.
             tasks: A bug in taking an answer ends this group.
         """
         self._base = rest_endpoint
         self._get = get
         self._group = tasks
         self._dice = dice
-        self._turnstile = Turnstile(minutely(limits.weight_per_minute))
+        self._pace = pace
         self._seats = asyncio.Semaphore(SEATS)
         self._under_way: dict[Key, asyncio.Task[None]] = {}
 
@@ -113,13 +113,13 @@ class Desk:
     async def _body(self, order: Order) -> bytes | None:
         while True:
             async with self._seats:
-                await self._turnstile.turn(order.call.weight)
+                await self._pace.turn(order.call.weight)
                 try:
                     return await self._get(self._base + order.call.path, order.max_bytes)
                 except Throttled as e:
                     # No fault of this order: it does not count.
                     logger.warning("%s: %s", self._base, e)
-                    self._turnstile.close(e.wait_s)
+                    self._pace.close(e.wait_s)
                 except LinkLost as e:
                     logger.info("%s: %s", ":".join(order.key), e)
                     return None

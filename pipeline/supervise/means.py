@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from pipeline import receive
-from pipeline.core.ratelimit import Bucket
+from pipeline.core.ratelimit import Bucket, minutely
 from pipeline.core.spec import SourceSpec
 from pipeline.core.venues.venue import Limits, Venue
 from pipeline.flow import Publisher, Stages
@@ -64,27 +64,36 @@ class Means:
         self.stages = stages
         self._tasks = tasks
         self._get = get
-        self._desks: dict[str, Desk] = {}
-        self._gates: dict[str, Turnstile] = {}
+        self._desks: dict[tuple[str, Limits], Desk] = {}
+        self._paces: dict[tuple[str, Limits], Turnstile] = {}
+        self._gates: dict[tuple[str, Limits], Turnstile] = {}
         self._tables: dict[tuple[str, str], Table] = {}
 
     def desk(self, rest_endpoint: str, limits: Limits) -> Desk:
-        """Return the desk of a host: limits are counted by address, whoever asks."""
-        host = urlsplit(rest_endpoint).netloc
-        if host not in self._desks:
-            self._desks[host] = Desk(
-                rest_endpoint, limits, get=self._get, tasks=self._tasks, dice=self.dice
+        """
+        Return the desk of an address.
+
+        Limits are counted by host, whoever asks, and by venue: one host may stand before several.
+        """
+        key = rest_endpoint, limits
+        if key not in self._desks:
+            pace = self._paces.setdefault(
+                (urlsplit(rest_endpoint).netloc, limits),
+                Turnstile(minutely(limits.weight_per_minute)),
             )
-        return self._desks[host]
+            self._desks[key] = Desk(
+                rest_endpoint, pace, get=self._get, tasks=self._tasks, dice=self.dice
+            )
+        return self._desks[key]
 
     def gate(self, endpoint: str, limits: Limits) -> Turnstile:
         """Return what stands before new links to a host."""
-        host = urlsplit(endpoint).netloc
-        if host not in self._gates:
+        key = urlsplit(endpoint).netloc, limits
+        if key not in self._gates:
             # Half at once: a worker begins with many. The other half as the minute goes by.
             half = limits.connects_per_minute / 2
-            self._gates[host] = Turnstile(Bucket(max(half, 1.0), half / _MINUTE_S))
-        return self._gates[host]
+            self._gates[key] = Turnstile(Bucket(max(half, 1.0), half / _MINUTE_S))
+        return self._gates[key]
 
     def table(self, spec: SourceSpec, venue: Venue) -> Table:
         key = spec.rest_endpoint, venue.name

@@ -43,7 +43,8 @@ class Table:
             def take(body: bytes, number: int = number) -> None:
                 self._take(number, body, len(calls))
 
-            key = (self._name, "instruments", str(number))
+            # Nobody's: a source may be called like a venue, and drops what is its own.
+            key = ("", "instruments", self._name, str(number))
             self._desk.order(Order(key, call, take, max_bytes=MAX_BODY))
 
     def _take(self, number: int, body: bytes, of: int) -> None:

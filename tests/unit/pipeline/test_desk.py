@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from pipeline.core.errors import DecodeError, LinkLost, Throttled
+from pipeline.core.ratelimit import minutely
 from pipeline.core.venues.venue import Call, Limits
 from pipeline.supervise.desk import SEATS, Desk, Order
+from pipeline.supervise.turnstile import Turnstile
 
 LIMITS = Limits(1, 1, 1.0, 60, weight_per_minute=60_000)
 
@@ -44,7 +46,8 @@ def web():
 
 
 def desk(web, tasks, limits=LIMITS):
-    return Desk("http://x", limits, get=web.get, tasks=tasks, dice=lambda: 0.001)
+    pace = Turnstile(minutely(limits.weight_per_minute))
+    return Desk("http://x", pace, get=web.get, tasks=tasks, dice=lambda: 0.001)
 
 
 def order(name, take, weight=1, **more):
@@ -109,7 +112,8 @@ async def test_what_fails_is_tried_again(web, trouble):
         return body
 
     async with asyncio.TaskGroup() as tasks:
-        counter = Desk("http://x", LIMITS, get=get, tasks=tasks, dice=lambda: 0.001)
+        pace = Turnstile(minutely(LIMITS.weight_per_minute))
+        counter = Desk("http://x", pace, get=get, tasks=tasks, dice=lambda: 0.001)
         counter.order(order("b", found.append if isinstance(trouble, LinkLost) else take))
 
     assert found[:3] == [b"1", b"2", b"3"]
