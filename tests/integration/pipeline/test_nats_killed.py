@@ -31,7 +31,7 @@ LINKS = 10
 AWAY_S = 10
 FRAMES = 18 * PER_S
 # The worker as it runs before, 64 MB of buffer and what that costs to keep.
-MOST_RSS_MB = 250
+MOST_RSS_MB = 150
 
 
 class Pouring:
