@@ -101,10 +101,11 @@ class Subscriptions:
         """Make these the channels of the link, beside the named: only the difference is said."""
         wanted = self._named | {channel.name: channel for channel in channels}
         for name, channel in wanted.items():
-            self._to_drop.pop(name, None)
             if name not in self._wanted:
                 self.refused.pop(name, None)
-                self._to_take[name] = channel
+                # What is yet to be given up is taken again thereafter: its book was dropped.
+                if name not in self._to_drop:
+                    self._to_take[name] = channel
         for name, channel in self._wanted.items():
             if name not in wanted:
                 self.refused.pop(name, None)
@@ -206,9 +207,17 @@ class Subscriptions:
             channel = request.left.pop(name)
             if request.subscribes:
                 self.taken[name] = channel
+                self._outlive(name, number)
             else:
                 self.taken.pop(name, None)
         self._close(number)
+
+    def _outlive(self, name: str, number: int) -> None:
+        """Note that a channel was taken again, whatever becomes of requests before against it."""
+        for before, request in list(self._open.items()):
+            if before < number and not request.subscribes and name in request.left:
+                del request.left[name]
+                self._close(before)
 
     def _refuse(self, number: int, names: Iterable[str], text: str) -> None:
         request = self._open[number]

@@ -192,6 +192,47 @@ def test_a_channel_is_renewed_by_giving_it_up_and_taking_it_again():
     assert names(conversation) == ["a", "b"]
 
 
+def test_what_is_taken_again_stays_taken_though_a_venue_never_says_that_it_was_given_up():
+    conversation = talk("a", "b")
+    answer(conversation, said(conversation))
+
+    for now_s in (1.0, 100.0):
+        conversation.subscriptions.renew(channels("a"))
+        requests = said(conversation, now_s)
+        assert [(verb, asked) for verb, _, asked in requests] == [("-", ["a"]), ("+", ["a"])]
+        answer(conversation, [request for request in requests if request[0] == "+"])
+        said(conversation, now_s + ACK_S + 1)
+
+        assert names(conversation) == ["a", "b"]
+
+
+def test_a_renewal_that_is_not_yet_said_outlives_a_change_of_what_is_wanted():
+    conversation = talk("a", "b")
+    answer(conversation, said(conversation))
+
+    conversation.subscriptions.renew(channels("a"))
+    conversation.subscriptions.want(channels("a", "b", "c"))
+    requests = said(conversation)
+    answer(conversation, requests)
+
+    assert [asked for verb, _, asked in requests if verb == "-"] == [["a"]]
+    assert {n for verb, _, asked in requests if verb == "+" for n in asked} == {"a", "c"}
+    assert names(conversation) == ["a", "b", "c"]
+
+
+def test_what_is_wanted_again_before_it_was_given_up_begins_anew():
+    conversation = talk("a", "b")
+    answer(conversation, said(conversation))
+
+    conversation.subscriptions.want(channels("b"))
+    conversation.subscriptions.want(channels("a", "b"))
+    requests = said(conversation)
+    answer(conversation, requests)
+
+    assert [(verb, asked) for verb, _, asked in requests] == [("-", ["a"]), ("+", ["a"])]
+    assert names(conversation) == ["a", "b"]
+
+
 def test_a_refusal_of_something_else_is_kept_as_a_complaint():
     conversation = talk("a")
     said(conversation)
