@@ -21,6 +21,7 @@ from pipeline import services
 from pipeline.forms import WORDS, SourceForm, written
 from pipeline.models import DataSource
 from pipeline.services.reports import UNDECODABLE
+from streams.core.templates import TYPES
 
 WANTED_FIELDS = ("types", "symbols", "intervals", "options")
 LINK_FIELDS = (
@@ -58,8 +59,7 @@ SHORT = {
 class DataSourceAdmin(admin.ModelAdmin[DataSource]):
     form = SourceForm
     list_display = (
-        "name", "enabled", "condition", "heard", "channels", "published_count", "types_count",
-        "troubles_count", "last_error",
+        "name", "enabled", "condition", "heard", "channels", "published_count", "troubles_told",
     )  # fmt: skip
     list_filter = ("enabled", "state", "venue", "is_demo")
     search_fields = ("name", "endpoint", "symbols")
@@ -102,20 +102,20 @@ class DataSourceAdmin(admin.ModelAdmin[DataSource]):
             return gettext("%(age).0f s ago") % {"age": max(0.0, age.total_seconds())}
         return gettext("%(age)s ago") % {"age": timesince(source.last_message_at)}
 
-    @admin.display(description=_("by type"))
-    def types_count(self, source: DataSource) -> str:
-        counts = services.counts(source.by_type)
-        return ", ".join(f"{name.replace('_', ' ')} {_number(n)}" for name, n in counts.items())
-
     @admin.display(description=_("troubles"))
-    def troubles_count(self, source: DataSource) -> str:
+    def troubles_told(self, source: DataSource) -> SafeString:
         found = services.counts(source.troubles) | {"undecodable": source.undecodable}
         named = {name: found.get(name, 0) for name in SHORT}
-        return ", ".join(f"{_number(n)} {SHORT[name]}" for name, n in named.items() if n)
+        counted = ", ".join(f"{_number(n)} {SHORT[name]}" for name, n in named.items() if n)
+        lines = [text for text in (counted, source.last_error) if text]
+        return format_html_join("", "<div>{}</div>", ((text,) for text in lines))
 
     @admin.display(description=_("messages by type"))
     def types_seen(self, source: DataSource) -> str:
-        return _table({str(WORDS.get(n, n)): c for n, c in services.counts(source.by_type).items()})
+        found = services.counts(source.by_type)
+        ours = [name for name in TYPES if name in found]
+        others = [name for name in found if name not in TYPES]
+        return _table({str(WORDS.get(name, name)): found[name] for name in ours + others})
 
     @admin.display(description=_("troubles"))
     def troubles_seen(self, source: DataSource) -> str:

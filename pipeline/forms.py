@@ -17,7 +17,7 @@ from pipeline.core import checking, handshake
 from pipeline.core.errors import BadOption
 from pipeline.core.spec import HandshakeStep
 from pipeline.core.venues import VENUES
-from pipeline.models import DataSource
+from pipeline.models import DataSource, one_minute
 from streams.core.templates import TYPES
 
 LONGEST_LIST = 200_000
@@ -29,6 +29,11 @@ WORDS = {
     "kline": _("candles"),
     "volatility_index": _("volatility index"),
     "funding": _("funding rate"),
+}
+NOTES = {
+    "name": _("Letters, digits, - and _. It cannot be changed later."),
+    "checksums": _("Of books, where the venue sends real ones."),
+    "backfill": _("After a lost link, by REST."),
 }
 # Of every venue that has an option of the name.
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -150,6 +155,8 @@ class SourceForm(forms.ModelForm[DataSource]):
         required=False,
         choices=[(name, capfirst(WORDS[name])) for name in TYPES],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "types"}),
+        help_text=_("In subjects and files they are called %(names)s.")
+        % {"names": ", ".join(TYPES)},
     )
     symbols = Names(
         rows=3,
@@ -163,6 +170,8 @@ class SourceForm(forms.ModelForm[DataSource]):
     intervals = Names(
         rows=1,
         label=_("Intervals of candles"),
+        # A form has no default of the row's where it says by itself what the field is.
+        initial=one_minute,
         help_text=_("For example 1m 15m 1h 1d 1M."),
     )
     options = Named(
@@ -174,7 +183,7 @@ class SourceForm(forms.ModelForm[DataSource]):
             for name, choices in CHOICES.items()
         },
         {name: name for name in CHOICES},
-        help_text=_("Which of its streams to take. What a venue does not have is refused."),
+        help_text=_("Which of its streams to take, or how often they tell."),
     )
     stale_s = Named(
         _("Stale after (s)"),
@@ -203,6 +212,9 @@ class SourceForm(forms.ModelForm[DataSource]):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        for name, text in NOTES.items():
+            if name in self.fields:
+                self.fields[name].help_text = text
         if "venue" in self.fields:  # Not on the page of somebody who may only look.
             self.fields["venue"].widget.attrs["data-venues"] = json.dumps(
                 {

@@ -56,17 +56,20 @@ def faults(spec: SourceSpec) -> list[BadOption]:
     if spec.venue not in VENUES:
         return [BadOption("venue", f"is none of {', '.join(VENUES)}")]
     checks: tuple[Callable[[SourceSpec, type[Venue]], list[BadOption]], ...] = (
-        _of_endpoint, _of_types, _of_symbols, _of_times, _of_handshake, _of_venue,
+        _of_wishes, _of_types, _of_symbols, _of_times, _of_handshake, _of_venue,
     )  # fmt: skip
     return list(chain.from_iterable(check(spec, VENUES[spec.venue]) for check in checks))
 
 
-def _of_endpoint(spec: SourceSpec, venue: type[Venue]) -> list[BadOption]:
-    if spec.endpoint or (spec.types and spec.symbols):
-        return []
-    return [
-        BadOption("endpoint", "without one, say which types of data and which symbols to ask for")
-    ]
+def _of_wishes(spec: SourceSpec, venue: type[Venue]) -> list[BadOption]:
+    if not (spec.types or spec.symbols) and spec.endpoint and venue.url_subscribes:
+        return []  # The endpoint names what to collect.
+    found = []
+    if not spec.types:
+        found.append(BadOption("types", "choose at least one"))
+    if not spec.symbols:
+        found.append(BadOption("symbols", "give at least one"))
+    return found
 
 
 def _of_types(spec: SourceSpec, venue: type[Venue]) -> list[BadOption]:
@@ -77,8 +80,6 @@ def _of_types(spec: SourceSpec, venue: type[Venue]) -> list[BadOption]:
     ]
     if repeated := _repeated(spec.types):
         found.append(BadOption("types", f"{repeated} is there twice"))
-    if spec.symbols and not spec.types:
-        found.append(BadOption("types", "choose at least one for the symbols"))
     if "kline" in spec.types and not spec.intervals:
         found.append(BadOption("intervals", "give at least one, such as 1m"))
     if repeated := _repeated(spec.intervals):
@@ -92,8 +93,6 @@ def _of_symbols(spec: SourceSpec, venue: type[Venue]) -> list[BadOption]:
         found.append(BadOption("symbols", "one holds a space or a control character"))
     if repeated := _repeated(spec.symbols):
         found.append(BadOption("symbols", f"{repeated} is there twice"))
-    if spec.types and not spec.symbols:
-        found.append(BadOption("symbols", "give at least one for the types of data"))
     if any(is_pattern(symbol) for symbol in spec.symbols) and not _has_table(spec, venue):
         found.append(
             BadOption("symbols", "a * or ? needs the REST endpoint: it has the list of symbols")

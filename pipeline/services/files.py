@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from pipeline.core import checking, handshake, sourcefile
 from pipeline.core.errors import BadOption
 from pipeline.core.sourcefile import COLUMNS, Connection, FileSource, SourceFile
+from pipeline.core.venues import VENUES
 from pipeline.models import DataSource
 from pipeline.services.declaring import overlapping
 from streams.broker.connect import RECONNECT_S, apart
@@ -108,6 +109,8 @@ def _take_sources(file: SourceFile) -> list[Item]:
 
 
 def _take(where: str, source: FileSource, *, pushed: bool) -> Item:
+    if source.exchange not in VENUES:
+        raise BadDefinition(f"{where}.exchange", f"is none of {', '.join(VENUES)}")
     name = source.name or source.exchange
     found = DataSource.objects.filter(name=name).first()
     row = found or DataSource(name=name)

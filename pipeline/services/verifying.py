@@ -193,8 +193,9 @@ def _of_source(source: DataSource, now: datetime) -> Check:
     told = str(state.label)
     if is_unreported(source=source, now=now):
         grade, told = Grade.BAD, _("%s when last reported") % told
-    if grade is not Grade.GOOD and source.last_error:
-        told = f"{told}: {source.last_error}"
+    if source.last_error:
+        between = "; " + _("last error") if grade is Grade.GOOD else ""
+        told = f"{told}{between}: {source.last_error}"
     return Check(f"source {source.name}", grade, told)
 
 

@@ -37,6 +37,7 @@ class Plain:
     ping: ClassVar[Ping | None] = None
     recovery: ClassVar[Recovery] = Recovery.NONE
     checksum_depth: ClassVar[int] = 0
+    url_subscribes: ClassVar[bool] = False
 
     def __init__(self, options: Mapping[str, str]) -> None:
         if options:

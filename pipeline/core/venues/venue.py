@@ -138,6 +138,7 @@ class Venue(Protocol):
         options: What an operator may choose, by name; the first choice is the default.
         ping: What we send when the link is quiet; None where the protocol's own suffices.
         checksum_depth: How many levels of a side `checksum` takes in.
+        url_subscribes: Whether an endpoint may name what to collect: see `channels_in`.
     """
 
     name: ClassVar[str]
@@ -150,6 +151,7 @@ class Venue(Protocol):
     ping: ClassVar[Ping | None]
     recovery: ClassVar[Recovery]
     checksum_depth: ClassVar[int]
+    url_subscribes: ClassVar[bool]
 
     def __init__(self, options: Mapping[str, str]) -> None:
         """

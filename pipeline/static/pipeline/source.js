@@ -23,6 +23,9 @@ function follow(has) {
     const select = row.querySelector("select");
     if (!select) continue;
     const choices = has.options[/** @type {HTMLElement} */ (row).dataset.name ?? ""] ?? [];
+    const usual = select.options[0];
+    usual.dataset.words ??= usual.text;
+    usual.text = choices.length ? `${usual.dataset.words}: ${choices[0]}` : usual.dataset.words;
     for (const option of select.options) {
       option.hidden = option.value !== "" && !option.selected && !choices.includes(option.value);
     }

@@ -50,7 +50,7 @@ def test_the_list_shows_state_and_counters(admin_client, source):
 
     assert "stopped" in page
     assert ">7,000<" in page
-    assert "trade 6,000, ticker 1,000" in page
+    assert "Binance spot" in page
     assert "3 gaps, 4 undecodable" in page
 
 
@@ -90,7 +90,7 @@ def test_a_source_is_typed_and_chosen(admin_client):
     [
         ({"types": ["volatility_index"]}, "types", "Binance spot has no volatility index"),
         ({"symbols": ""}, "symbols", "at least one"),
-        ({"types": [], "symbols": ""}, "endpoint", "without one"),
+        ({"types": [], "symbols": ""}, "types", "at least one"),
         ({"intervals": "7m"}, "intervals", "7m"),
         ({"stale_s_trade": "-1"}, "stale_s", "greater than or equal"),
         ({"handshake": "{"}, "handshake", "no JSON"),

@@ -199,7 +199,7 @@ SOURCE = "data_collection: {{sources: [{{exchange: binance, types: [trade], symb
         ),
         (SOURCE.format("exchange: okx"), "line 1"),
         ("data_collection: {sources: [{exchange: kraken}]}", "data_collection.sources.0.exchange"),
-        ("data_collection: {sources: [{exchange: binance}]}", "data_collection.sources.0.endpoint"),
+        ("data_collection: {sources: [{exchange: binance}]}", "data_collection.sources.0.types"),
         (
             f"data_collection: {{sources: [{TWICE}, {TWICE}]}}",
             "data_collection.sources.1.name",

@@ -41,6 +41,7 @@ class _Binance:
     ping: ClassVar[Ping | None] = None  # The protocol's own suffices.
     recovery: ClassVar[Recovery] = Recovery.CALL
     checksum_depth: ClassVar[int] = 0
+    url_subscribes: ClassVar[bool] = True
     types: ClassVar[frozenset[str]]
     options: ClassVar[Mapping[str, tuple[str, ...]]]
 

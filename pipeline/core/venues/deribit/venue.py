@@ -59,6 +59,7 @@ class Deribit:
     ping: ClassVar[Ping | None] = None
     recovery: ClassVar[Recovery] = Recovery.RESUBSCRIBE
     checksum_depth: ClassVar[int] = 0
+    url_subscribes: ClassVar[bool] = False
 
     def __init__(self, options: Mapping[str, str]) -> None:
         choice = chosen(self.options, options)

@@ -49,6 +49,7 @@ class Okx:
     ping: ClassVar[Ping | None] = Ping(b"ping", 25.0)
     recovery: ClassVar[Recovery] = Recovery.RESUBSCRIBE
     checksum_depth: ClassVar[int] = sequence.CHECKSUM_DEPTH
+    url_subscribes: ClassVar[bool] = False
 
     def __init__(self, options: Mapping[str, str]) -> None:
         choice = chosen(self.options, options)

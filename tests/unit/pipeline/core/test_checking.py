@@ -51,7 +51,11 @@ def test_an_endpoint_may_name_everything_itself():
     ("fields", "field", "reason"),
     [
         ({"venue": "kraken"}, "venue", "is none of binance"),
-        ({}, "endpoint", "without one"),
+        ({}, "types", "at least one"),
+        ({}, "symbols", "at least one"),
+        # Only Binance's addresses name streams.
+        ({"venue": "okx", "endpoint": "wss://ws.okx.com:8443"}, "types", "at least one"),
+        ({"venue": "deribit", "endpoint": "ws://h/"}, "symbols", "at least one"),
         ({"types": ("trade",), "endpoint": "ws://h/"}, "symbols", "at least one"),
         ({"symbols": ("X",), "endpoint": "ws://h/"}, "types", "at least one"),
         (WHOLE | {"types": ("volatility_index",)}, "types", "has no volatility index; it has"),

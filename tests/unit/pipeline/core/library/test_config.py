@@ -105,7 +105,7 @@ def test_each_protocol_has_its_form_of_endpoint(protocol, endpoint):
         ("types", ("a", "websocket", ""), {"venue": "okx", "types": ["x"], "symbols": ["B"]}),
         ("symbols", ("a", "websocket", URL), {"venue": "okx", "types": ["trade"]}),
         ("symbols", ("a", "websocket", ""), {"venue": "okx", "symbols": "BTC-USDT"}),
-        ("endpoint", ("a", "websocket", ""), {"venue": "okx"}),
+        ("types", ("a", "websocket", ""), {"venue": "okx"}),
         ("symbols", ("a", "websocket", URL), {"symbols": ["BTC-USDT"]}),
         ("rest_endpoint", ("a", "websocket", URL), {"rest_endpoint": "https://h"}),
         ("rest_endpoint", ("a", "websocket", URL), {"venue": "okx", "rest_endpoint": "h:1"}),
