@@ -208,10 +208,14 @@ class Source:
             slot.end()
         self._errands.forget()
         self._plan.forget()
-        self._silence(list(self._carried.values()), "the source was stopped")
-        if tasks := [link.task for link in self._retired]:
-            await asyncio.wait(tasks)
-        self._slots = []
+        try:
+            if tasks := [link.task for link in self._retired]:
+                await asyncio.wait(tasks)
+        finally:
+            # Not before: until its task has ended a link may bring something, and then a subject
+            # that is silent for ever would not end with a DISCONNECT.
+            self._silence(list(self._carried.values()), "the source was stopped")
+            self._slots = []
         self._bury()
 
     def _refuse(self, error: PipelineError) -> None:

@@ -1,0 +1,48 @@
+"""What is the last thing said of a subject whose source ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipeline.core.spec import SourceSpec
+from pipeline.supervise import Supervisor
+from streams.core.market import decoded
+from streams.core.proto.market_pb2 import Control
+from tests.unit.pipeline.fakes import FakePublisher
+
+
+def trade(number):
+    return (
+        b'{"e":"trade","E":1,"s":"BTCUSDT","t":%d,"p":"1.5","q":"2","T":1,"m":true,"M":true}'
+        % number
+    )
+
+
+async def test_what_a_link_brings_while_it_is_closed_comes_before_the_disconnect():
+    publisher, there = FakePublisher(), asyncio.Event()
+
+    async def hold(spec, line, ssl):
+        line.say(0.0)
+        line.accept(trade(1), 1)
+        there.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            line.accept(trade(2), 2)
+
+    async with asyncio.TaskGroup() as tasks:
+        supervisor = Supervisor(
+            tasks, publisher, clock_ns=lambda: 3, dice=lambda: 1.0, kinds={"fake": hold}
+        )
+        spec = SourceSpec(
+            source_id="a", protocol="fake", endpoint="ws://h/ws/btcusdt@trade", venue="binance"
+        )
+        await supervisor.reconcile([spec])
+        await there.wait()
+        await supervisor.reconcile([])
+        await supervisor.stop()
+
+    messages = [decoded("trade", payload) for _, payload, _ in publisher.submitted]
+    assert [message.trade_id for message in messages] == ["1", "2", ""]
+    assert messages[-1].control.kind == Control.KIND_DISCONNECT
