@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from pipeline.core.spec import SourceSpec
 from pipeline.supervise import Supervisor
@@ -43,6 +44,6 @@ async def test_what_a_link_brings_while_it_is_closed_comes_before_the_disconnect
         await supervisor.reconcile([])
         await supervisor.stop()
 
-    messages = [decoded("trade", payload) for _, payload, _ in publisher.submitted]
+    messages: list[Any] = [decoded("trade", payload) for _, payload, _ in publisher.submitted]
     assert [message.trade_id for message in messages] == ["1", "2", ""]
     assert messages[-1].control.kind == Control.KIND_DISCONNECT
