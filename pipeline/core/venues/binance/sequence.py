@@ -24,7 +24,9 @@ def spot_follows(last_seq: int, update: OrderBook) -> Step:
 
 
 def futures_joins(snapshot: OrderBook, update: OrderBook) -> Step:
-    if update.last_seq < snapshot.last_seq:
+    # One that ends with the snapshot brings nothing, and may have been published before it. The
+    # documentation begins with it all the same; the one after says that it follows it.
+    if update.last_seq <= snapshot.last_seq:
         return Step.OLD
     # An update holds all that changed after pu. So a snapshot made in the hole between pu and U
     # does as well as one made between U and u, which is all that the documentation speaks of.
@@ -35,4 +37,6 @@ def futures_joins(snapshot: OrderBook, update: OrderBook) -> Step:
 def futures_follows(last_seq: int, update: OrderBook) -> Step:
     if update.last_seq <= last_seq:
         return Step.OLD
-    return Step.NEXT if update.prev_seq == last_seq else Step.GAP
+    # Nothing is missing either where another link, or a slower stream of the same book, cut the
+    # changes elsewhere: quantities are absolute.
+    return Step.NEXT if 0 <= update.prev_seq <= last_seq else Step.GAP

