@@ -8,12 +8,14 @@ It remembers the texts too: a book says the same prices, and the quantity 0, ove
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.core.scale import MAX, whole
 
 # Texts, about 140 bytes each. A book of 400 levels has 800 prices.
 REMEMBERED = 2_048
+# Of all symbols together: 70 MB. A stranger may make up symbols, each with its own prices.
+MOST_TEXTS = 500_000
 # No tick is finer; beyond, a message is scaled by itself, so that one does not spoil all others.
 FINEST = 12
 
@@ -31,11 +33,16 @@ class Column(dict[str, int]):
         decimals: value == number * 10**-decimals. Grows only.
     """
 
-    __slots__ = ("decimals",)
+    __slots__ = ("_remembers", "decimals")
 
-    def __init__(self) -> None:
+    def __init__(self, remembers: Callable[[], object] = lambda: None) -> None:
+        """
+        Args:
+            remembers: Called before a text is remembered; it may clear the column.
+        """
         super().__init__()
         self.decimals = 0
+        self._remembers = remembers
 
     def whole(self, texts: Sequence[str]) -> tuple[list[int], int]:
         """
@@ -68,6 +75,7 @@ class Column(dict[str, int]):
             raise _Unusual
         if len(self) >= REMEMBERED:
             self.clear()
+        self._remembers()
         self[text] = number
         return number
 
@@ -84,10 +92,13 @@ class _Unusual(Exception):
 
 
 class Columns:
-    """The two columns of each symbol, of so many symbols at most."""
+    """The two columns of each symbol, of so many symbols and texts at most."""
 
-    def __init__(self, most: int = 4_096) -> None:
+    def __init__(self, most: int = 4_096, most_texts: int = MOST_TEXTS) -> None:
         self._most = most
+        self._most_texts = most_texts
+        # Since all were forgotten last: as many as there are, or more.
+        self._texts = 0
         self._of: dict[str, tuple[Column, Column]] = {}
 
     def of(self, symbol: str) -> tuple[Column, Column]:
@@ -96,5 +107,13 @@ class Columns:
         if found is None:
             if len(self._of) >= self._most:
                 self._of.clear()  # Nobody has so many; but a stranger may make them up.
-            found = self._of[symbol] = Column(), Column()
+            found = self._of[symbol] = Column(self._remembers), Column(self._remembers)
         return found
+
+    def _remembers(self) -> None:
+        self._texts += 1
+        if self._texts > self._most_texts:
+            self._texts = 1
+            for columns in self._of.values():
+                for column in columns:
+                    column.clear()

@@ -166,7 +166,7 @@ async def test_a_snapshot_that_is_too_old_or_never_comes_is_asked_for_again(own_
 
 
 # For two books: two that were too old, one that never came, none where channels begin with them.
-ENOUGH = ([3, 1], [2, 1], [1, 2], [])
+ENOUGH: tuple[list[int], ...] = ([3, 1], [2, 1], [1, 2], [])
 
 
 def snapshot_calls(here, venue):

@@ -154,7 +154,8 @@ class _Framed(msgspec.Struct, Generic[D], gc=False):
 
 
 class _Head(msgspec.Struct):
-    stream: str | UnsetType = UNSET
+    # Longer than any there is, and short enough to be remembered.
+    stream: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
     data: msgspec.Raw | UnsetType = UNSET
     e: str | UnsetType = UNSET
     u: int | UnsetType = UNSET

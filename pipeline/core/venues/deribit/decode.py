@@ -22,10 +22,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from pipeline.core.errors import DecodeError
 from pipeline.core.intervals import last_ns
@@ -71,7 +71,8 @@ TEMPORARY = frozenset({10028, 10040, 10041, 10047, 10066, 11051, 11094, 13028, 1
 
 
 class _Params(msgspec.Struct, gc=False):
-    channel: str = ""
+    # Longer than any there is, and short enough to be remembered.
+    channel: Annotated[str, Meta(max_length=128)] = ""
     data: msgspec.Raw = NOTHING
     type: str = ""
 

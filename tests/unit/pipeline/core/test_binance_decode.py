@@ -540,3 +540,12 @@ def test_what_is_remembered_of_streams_has_an_end():
         venue.decode(frame(f"{number}@x", {}))
 
     assert venue._decoder._reader.cache_info().currsize == decode_module.STREAMS
+
+
+def test_a_name_too_long_to_be_remembered_is_refused():
+    frame = json.dumps({"stream": "x" * 100_000 + "@trade", "data": {}}).encode()
+
+    with pytest.raises(DecodeError) as caught:
+        BinanceSpot({}).decode(frame)
+
+    assert caught.value.reason == "shape"

@@ -80,3 +80,15 @@ def test_what_is_remembered_is_bounded():
 
     assert columns.of("9") is columns.of("9")
     assert len(columns._of) <= 3
+
+
+def test_what_is_remembered_of_all_symbols_is_bounded_and_keeps_their_decimals():
+    columns = Columns(most_texts=100)
+    columns.of("BTC")[0].whole(["1.25"])
+
+    for number in range(1_000):
+        columns.of(str(number))[0].whole([str(number), "0.5"])
+        kept = sum(len(column) for pair in columns._of.values() for column in pair)
+        assert kept <= 100
+
+    assert columns.of("BTC")[0].whole(["2"]) == ([200], -2)

@@ -527,3 +527,13 @@ def test_a_field_of_any_other_kind_is_a_record_or_our_error(channel, data):
     row[data.draw(st.sampled_from(sorted(row)))] = data.draw(anything)
 
     only_known(notification(channel, json.dumps(sample)))
+
+
+def test_a_name_too_long_to_be_remembered_is_refused():
+    channel = f"quote.{'X' * 100_000}"
+    frame = {"method": "subscription", "params": {"channel": channel, "data": {}}}
+
+    with pytest.raises(DecodeError) as caught:
+        decode(json.dumps(frame).encode())
+
+    assert caught.value.reason == "shape"
