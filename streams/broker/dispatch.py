@@ -27,7 +27,7 @@ TICK_S = 0.05
 class Dispatch:
     """
     Attributes:
-        news: Senders to be looked at now. `on_news` is called when there is one more.
+        news: Senders to be looked at. `on_news` is called when there is one more.
         max_payload: What the server takes, headers included.
     """
 
@@ -40,12 +40,13 @@ class Dispatch:
         window: int,
         ack_s: float,
         dice: Callable[[], float],
-        on_news: Callable[[], None],
+        on_news: Callable[[float], None],
     ) -> None:
         """
         Args:
             inbox: The prefix of all reply subjects, with its last dot.
             mark: One that no other publisher has: a server knows a batch by its key alone.
+            on_news: Called with when there will be something to do.
         """
         self._ledger = ledger
         self._inbox_chars = len(inbox)
@@ -176,7 +177,7 @@ class Dispatch:
 
     def _stir(self, sender: Sender) -> None:
         self.news[sender] = None
-        self._on_news()
+        self._on_news(sender.next_s())
 
 
 def _keys(mark: str) -> Iterator[str]:

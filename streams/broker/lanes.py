@@ -69,6 +69,14 @@ class Lane(Sender):
             self._begin(out, now_s)
         return b"".join(out)
 
+    def next_s(self) -> float:
+        if self._batch is not None:
+            # Its end is awaited: until then nothing is written.
+            return NEVER_S if self._batch.committed and not self._batch.closing else 0.0
+        if self._ones or len(self.tails) >= FLUSH:
+            return 0.0
+        return self._flushed_s + FLUSH_S if self.tails else NEVER_S
+
     def answered(self, tokens: list[str], answer: Answer, now_s: float) -> None:
         if tokens[0] == self.key:
             self._single_answered(int(tokens[1]), answer, now_s)

@@ -17,15 +17,18 @@ import logging
 import random
 import secrets
 from collections.abc import Callable
+from typing import Any, cast
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from streams.broker.deliveries import Straight
 from streams.broker.dispatch import TICK_S, Dispatch
 from streams.broker.jetstream import end_if_cancelled, refuse_closed
 from streams.broker.lanes import FLUSH
 from streams.broker.ledger import Ledger
+from streams.broker.pause import Pause
 from streams.core.counters import PublishCounters
 
 logger = logging.getLogger(__name__)
@@ -75,7 +78,7 @@ class Publisher:
             on_news=self._stir,
         )
         self._dispatch.max_payload = client.max_payload
-        self._wake: asyncio.Future[None] | None = None
+        self._pause: Pause | None = None
         self._link = 0
 
     def submit(self, subject: str, payload: bytes, msg_id: str) -> bool:
@@ -125,11 +128,13 @@ class Publisher:
                 self._dispatch.on_new_link(self._client.max_payload)
             await self._write(self._dispatch.work(loop.time()))
             if not self._dispatch.news:
-                await self._pause(self._dispatch.due_s - loop.time())
+                await self._rest(min(self._dispatch.due_s, loop.time() + TICK_S))
 
     async def _listen(self) -> None:
-        await self._client.subscribe(self._inbox + ">", cb=self._on_answer)
+        subscription = await self._client.subscribe(self._inbox + ">", pending_bytes_limit=0)
         end_if_cancelled()
+        # Pinned by tests; nats-py puts each message that it has read into this queue.
+        subscription._pending_queue = cast(Any, Straight(self._on_answer))  # noqa: SLF001
         # The subscription must be at the server before the first record asks for an answer.
         while True:
             refuse_closed(self._client)
@@ -165,22 +170,26 @@ class Publisher:
     def _on_this_link(self) -> bool:
         return self._client.is_connected and self._client.stats["reconnects"] == self._link
 
-    async def _on_answer(self, msg: Msg) -> None:
-        status = msg.headers.get("Status") if msg.headers else None
-        now_s = asyncio.get_running_loop().time()
-        self._dispatch.answered(msg.subject, msg.data, status, now_s)
-
-    def _stir(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
-    async def _pause(self, at_most_s: float) -> None:
-        """Return when something happened that `run` should look at, or after this time."""
-        loop = asyncio.get_running_loop()
-        self._wake = wake = loop.create_future()
-        timer = loop.call_later(min(max(at_most_s, 0.0), TICK_S), self._stir)
+    def _on_answer(self, msg: Msg) -> None:
+        """Take what the client has read. Must not raise."""
         try:
-            await wake
+            status = msg.headers.get("Status") if msg.headers else None
+            now_s = asyncio.get_running_loop().time()
+            self._dispatch.answered(msg.subject, msg.data, status, now_s)
+        except Exception:
+            # A bug here must not end the client's reading, and with it the connection.
+            logger.exception("publisher: %s", msg.subject)
+
+    def _stir(self, due_s: float) -> None:
+        """Have `run` look at what there is, once it is time."""
+        if self._pause is not None:
+            self._pause.end_at(due_s)
+
+    async def _rest(self, until_s: float) -> None:
+        """Return when something happened that `run` should look at, or at this time."""
+        self._pause = pause = Pause(asyncio.get_running_loop(), until_s)
+        try:
+            await pause.ended
         finally:
-            timer.cancel()
-            self._wake = None
+            pause.close()
+            self._pause = None

@@ -85,6 +85,10 @@ class Sender(abc.ABC):
     def work(self, now_s: float) -> bytes:
         """Return what is to be written now."""
 
+    def next_s(self) -> float:
+        """Return when there is something to do, after something happened; 0 for now."""
+        return 0.0
+
     @abc.abstractmethod
     def answered(self, tokens: list[str], answer: Answer, now_s: float) -> None:
         """

@@ -116,7 +116,7 @@ class World:
             window=window,
             ack_s=ack_s,
             dice=lambda: 0.5,
-            on_news=lambda: None,
+            on_news=lambda _: None,
         )
         self.dispatch.max_payload = 2_000
         self.now_s = 100.0
