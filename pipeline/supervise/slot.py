@@ -45,7 +45,14 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 class Owner(Protocol):
-    """What a slot needs of its source."""
+    """
+    What a slot needs of its source.
+
+    Attributes:
+        proven: Whether data have come with these settings: then a refusal is a passing one.
+    """
+
+    proven: bool
 
     def open(self, slot: Slot, *, holds: bool) -> Link: ...
 
@@ -89,6 +96,9 @@ class Slot:
         self._next_until_s = math.inf
         self._failures = 0
         self._failed_renewals = 0
+        # The link that has been told to go, and how many have been in a row, each soon.
+        self._told: Link | None = None
+        self._farewells = 0
         self._try_s = 0.0
         self._renew_s = math.inf
 
@@ -159,8 +169,7 @@ class Slot:
             self._next = None
         if self._link is not None and self._link.task.done():
             link, error = self._link, self._link.error()
-            if error.permanent:
-                raise error
+            self._heed(error)
             successor, self._next = self._next, None
             self._link = successor
             if successor is not None and successor.ready_s is not None:
@@ -172,9 +181,13 @@ class Slot:
             else:
                 self._plan(now_s)
 
-    def _put_off(self, error: ReceiveError, now_s: float) -> None:
-        if error.permanent:
+    def _heed(self, error: ReceiveError) -> None:
+        # Firewalls of venues say 403 to whoever came too often, for minutes.
+        if error.permanent and not self._owner.proven:
             raise error
+
+    def _put_off(self, error: ReceiveError, now_s: float) -> None:
+        self._heed(error)
         self._failed_renewals += 1
         delay_s = backoff.delay_s(self._failed_renewals, self._dice())
         self._renew_s = now_s + max(delay_s, 1.0)
@@ -227,10 +240,21 @@ class Slot:
         if self._link is None or self._next is not None:
             return
         farewell = self._link.line.talk.farewell
-        if now_s >= self._renew_s or (farewell and not self._failed_renewals):
+        if farewell and self._told is not self._link:
+            self._told = self._link
+            self._leave(self._link, now_s)
+        if now_s >= self._renew_s:
             logger.info("%s: renewing%s", self._spec.source_id, farewell and f": {farewell}")
             self._next = self._owner.open(self, holds=True)
             self._next_until_s = now_s + self._patience.ready_s
+
+    def _leave(self, link: Link, now_s: float) -> None:
+        """Plan to be gone soon: at once, unless every new link is told to go as well."""
+        self._farewells = 1 if self._is_healthy(link, now_s) else self._farewells + 1
+        delay_s = 0.0
+        if self._farewells > 1:
+            delay_s = backoff.delay_s(self._farewells - 1, self._dice())
+        self._renew_s = min(self._renew_s, now_s + delay_s)
 
     def _calm(self, now_s: float) -> None:
         if self._failures and self._link is not None and self._is_healthy(self._link, now_s):

@@ -32,6 +32,7 @@ class Source:
     """
     Attributes:
         spec: As it was declared.
+        proven: See `pipeline.supervise.slot.Owner`.
         stages, began_ns: See `Stages`, `SourceStatus`.
     """
 
@@ -44,6 +45,7 @@ class Source:
             BadOption: It cannot be as it is declared.
         """
         self.spec = spec
+        self.proven = False
         self._means = means
         self._full = completed(spec, venue_of(spec.venue))
         self.stages = means.stages(self._full, means.publisher, means.clock_ns)
@@ -141,7 +143,9 @@ class Source:
     def _step(self, now_s: float) -> float:
         if self._plan.changed:
             self._arrange()
-        self._take_refusals(self._lines())
+        lines = self._lines()
+        self._take_refusals(lines)
+        self.proven = self.proven or any(line.spoke for line in lines)
         self._bury()
         due_s = min([slot.step(now_s) for slot in self._slots], default=now_s + TICK_S)
         if now_s >= self._tick_s:
@@ -221,9 +225,10 @@ class Source:
     def _refuse(self, error: PipelineError) -> None:
         self._last_error = str(error)
         self._enter(State.REFUSED)
-        logger.error(
-            "%s: %s; not tried again until its settings change", self.spec.source_id, error
-        )
+        source_id = self.spec.source_id
+        text = f"{source_id} is not tried again until its settings change: {error}"
+        logger.error("%s: %s; not tried again until its settings change", source_id, error)
+        self._means.voice.alert("critical", "source_refused", text, source=source_id)
 
     def _look(self) -> None:
         if self._state not in (State.REFUSED, State.STOPPED):
