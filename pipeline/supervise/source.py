@@ -170,7 +170,9 @@ class Source:
         for slot in idle:
             slot.end()
         wanted = {c.name for slot in self._slots for c in (*slot.named, *slot.channels)}
-        self._forget([c for name, c in self._known.items() if name not in wanted])
+        gone = [c for name, c in self._known.items() if name not in wanted]
+        self._leave(gone, "no longer subscribed to")
+        self._forget(gone)
 
     def _carry(self, channels: Iterable[Channel]) -> None:
         fresh = {c.name: c for c in channels if c.name not in self._carried}
@@ -192,6 +194,12 @@ class Source:
             denied = line.talk.subscriptions.denied
             self._forget([c for c in denied if c.name not in taken])
             denied.clear()
+
+    def _leave(self, channels: Iterable[Channel], reason: str) -> None:
+        """Publish all there is of these channels, and then that nothing comes any more."""
+        channels = list(channels)
+        self.stages.tell(self.stages.normaliser.let_go(channels), self._now_ns())
+        self._silence(channels, reason)
 
     def _silence(self, channels: Iterable[Channel], reason: str) -> None:
         """Publish that these channels say nothing any more."""
@@ -218,7 +226,7 @@ class Source:
         finally:
             # Not before: until its task has ended a link may bring something, and then a subject
             # that is silent for ever would not end with a DISCONNECT.
-            self._silence(list(self._carried.values()), "the source was stopped")
+            self._leave(self._known.values(), "the source was stopped")
             self._slots = []
         self._bury()
 

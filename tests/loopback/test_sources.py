@@ -177,7 +177,7 @@ async def test_symbols_come_and_go_and_nothing_reconnects(exchange):
 
         assert here.count("trade", first) == seen
         assert exchange.links == 1
-        assert here.controls() == []
+        assert here.controls() == [(first, "trade", "DISCONNECT")]
         # Only the difference was said.
         assert len(exchange.heard) >= heard + 2
         assert not any(f'"{kept}"' in text for text in exchange.heard[heard:])

@@ -146,11 +146,23 @@ class Normaliser:
                 self._liveness.watch(channel.name, stream, now_ns)
                 stream.subscribed(now_ns)
 
+    def let_go(self, channels: Iterable[Channel]) -> Sequence[Outgoing]:
+        """
+        Return the trades of these channels that wait for missed ones: the GAP before them is told.
+
+        Call it before the channels are given up for good.
+        """
+        streams: dict[Stream, None] = {}
+        for channel in channels:
+            streams |= dict.fromkeys(self._fed_by(channel))
+        return [said for stream in streams for said in stream.let_go()]
+
     def unsubscribed(self, channels: Iterable[Channel]) -> None:
         """
         Forget these channels and their books; their subjects keep their numbers.
 
         What they still say is dropped, until they are subscribed to again. Not for `Resubscribe`.
+        Consumers are not told: see `let_go` and `disconnected`.
         """
         for channel in channels:
             self._liveness.forget(channel.name)

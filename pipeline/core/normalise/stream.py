@@ -87,6 +87,10 @@ class Stream:
         """Return what has to be said because of the time; asked only of those that wait."""
         return ()
 
+    def let_go(self) -> Sequence[Outgoing]:
+        """Return what is held back and may be published as it is: nothing else will come."""
+        return ()
+
     def end(self) -> None:
         """Give back what was held."""
         self.shared.waiting.pop(self, None)

@@ -122,6 +122,15 @@ class Trades(Stream):
     def look(self, now_ns: int) -> Sequence[Outgoing]:
         return self._release() if now_ns >= self._until_ns else ()
 
+    def let_go(self) -> Sequence[Outgoing]:
+        said: list[Outgoing] = []
+        # Among those held there may be another gap, behind which the rest is held again.
+        while self._until_ns:
+            self._pages = 0
+            said += self._release()
+        self._pages = 0
+        return said
+
     def end(self) -> None:
         super().end()
         self._held.release()

@@ -47,3 +47,55 @@ async def test_what_a_link_brings_while_it_is_closed_comes_before_the_disconnect
     messages: list[Any] = [decoded("trade", payload) for _, payload, _ in publisher.submitted]
     assert [message.trade_id for message in messages] == ["1", "2", ""]
     assert messages[-1].control.kind == Control.KIND_DISCONNECT
+
+
+async def run(frames, *orders):
+    """Return what was published, as words: frames come when the link opens, then the orders."""
+    publisher, there = FakePublisher(), asyncio.Event()
+
+    async def hold(spec, line, ssl):
+        line.say(0.0)
+        for frame in frames:
+            line.accept(frame, 1)
+        there.set()
+        await asyncio.Event().wait()
+
+    async def get(url, max_bytes=0):
+        await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        supervisor = Supervisor(
+            tasks, publisher, clock_ns=lambda: 3, dice=lambda: 1.0, kinds={"fake": hold}, get=get
+        )
+        for order in orders:
+            await supervisor.reconcile(order)
+            await there.wait()
+            await asyncio.sleep(0.01)
+        await supervisor.stop()
+    messages: list[Any] = [decoded("trade", payload) for _, payload, _ in publisher.submitted]
+    return [
+        Control.Kind.Name(m.control.kind) if m.HasField("control") else m.trade_id for m in messages
+    ]
+
+
+def symbols(*names):
+    return SourceSpec(
+        source_id="a", protocol="fake", endpoint="ws://h/stream", rest_endpoint="http://h",
+        venue="binance", types=("trade",), symbols=names,
+    )  # fmt: skip
+
+
+async def test_trades_that_wait_for_missed_ones_are_published_before_the_end():
+    said = await run([trade(1), trade(4), trade(5)], [symbols("BTCUSDT")], [])
+
+    assert said == ["1", "KIND_GAP", "4", "5", "KIND_DISCONNECT"]
+
+
+async def test_a_symbol_that_is_given_up_is_told_to_be_silent():
+    # Who subscribes again hears later trades, and nothing else says that some are missing.
+    orders = [[symbols("BTCUSDT", "ETHUSDT")], [symbols("ETHUSDT")]]
+
+    said = await run([trade(1), trade(4)], *orders)
+
+    assert said[:4] == ["1", "KIND_GAP", "4", "KIND_DISCONNECT"]
+    assert said[4:] == ["KIND_DISCONNECT"]  # That of the other symbol, at the end.

@@ -123,6 +123,20 @@ def test_a_gap_among_those_that_wait_is_told_when_they_go():
     assert engine.backfilled([trade(5), trade(6)]) == ["5 backfill", "6", "7"]
 
 
+def test_what_waits_when_a_symbol_is_given_up_is_published_first():
+    engine = ready()
+    for number in (4, 5, 8, 9, 12):
+        engine.take(trade(number))
+
+    said = engine.note(engine.normaliser.let_go([CHANNEL]))
+
+    assert said == ["4", "5", "GAP", "8", "9", "GAP", "12"]
+    assert missing(engine) == [(2, 3), (6, 7), (10, 11)]
+    assert engine.backfilled([trade(2), trade(3)]) == []
+    assert engine.normaliser.let_go([CHANNEL]) == []
+    assert engine.take(trade(13)) == ["13"]
+
+
 def test_an_answer_to_an_older_question_does_not_end_the_waiting():
     engine = ready()
     engine.take(trade(4))
