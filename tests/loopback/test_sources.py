@@ -241,7 +241,8 @@ async def test_more_than_one_link_can_carry_is_spread():
             assert okx.links == here.status().links == 3
             await here.run(spec(okx, okx.symbols[0], types=kinds, intervals=intervals))
             await here.until(lambda: okx.links == 2, 30)
-            assert here.controls() == []
+            assert {s for s, _, _ in here.controls()} == set(okx.symbols[1:])
+            assert {kind for *_, kind in here.controls()} == {"DISCONNECT"}
 
 
 async def test_a_source_that_fails_too_often_is_an_alert_once_and_an_all_clear_later(binance):
