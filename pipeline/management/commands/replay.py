@@ -50,7 +50,7 @@ class Command(BaseCommand):
                     port=options["port"],
                     speed=None if math.isinf(options["speed"]) else options["speed"],
                     once=options["once"],
-                    ready=lambda url: self._say_ready(url, recording.count, options["json"]),
+                    ready=lambda url: self._say_ready(url, recording, options["json"]),
                 )
             )
         except BadRecording as e:
@@ -60,14 +60,15 @@ class Command(BaseCommand):
         if report is not None:
             self._say_report(report, options["json"])
 
-    def _say_ready(self, url: str, frames: int, as_json: bool) -> None:  # noqa: FBT001
+    def _say_ready(self, url: str, recording: Recording, as_json: bool) -> None:  # noqa: FBT001
         if as_json:
-            self.stdout.write(json.dumps({"url": url, "frames": frames}))
+            self.stdout.write(json.dumps({"url": url, "frames": recording.count}))
         else:
             self.stdout.write(
                 _("%(frames)d frames wait at %(url)s (a source's endpoint)")
-                % {"frames": frames, "url": url}
+                % {"frames": recording.count, "url": url}
             )
+            self.stdout.write(_("of: %s") % ", ".join(sorted(recording.streams)))
         self.stdout.flush()
 
     def _say_report(self, report: replay.Report, as_json: bool) -> None:  # noqa: FBT001

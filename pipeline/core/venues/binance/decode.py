@@ -1,12 +1,10 @@
 """
-Binance's frames -> records and replies.
+Binance's frames -> records and replies: which frame is what.
 
-A frame of a combined stream is `{"stream": "btcusdt@trade", "data": {...}}`; on `/ws/<stream>`
-the data come alone. Times are milliseconds. The best bid and offer of spot carry no time at all.
+A frame whose form is known is read plainly, without its decimal points; any other by the name of
+its stream; and what carries none by what it says of itself.
 
-Sources: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams,
-developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams and
-developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams
+Sources: as of `shapes`.
 """
 
 from __future__ import annotations
@@ -14,164 +12,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import chain
-from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
 from pipeline.core.errors import DecodeError
-from pipeline.core.messages import (
-    Accepted,
-    Aggressor,
-    Farewell,
-    Funding,
-    Heard,
-    Hearing,
-    Kline,
-    OrderBook,
-    Rejected,
-    Skipped,
-    Ticker,
-    Trade,
-)
+from pipeline.core.messages import Farewell, Heard, Hearing, Kline, Skipped, Trade
 from pipeline.core.scale import whole
-from pipeline.core.shown import shortened
-from pipeline.core.venues.binance.channels import SPOT_INTERVALS
+from pipeline.core.venues.binance import records, shapes
+from pipeline.core.venues.binance.replies import reply
 from pipeline.core.venues.forms import FORM, LONGEST_FORM, Forms, Known, Noting, Read
 from pipeline.core.venues.levels import Levels
-from pipeline.core.venues.reading import (
-    NS_PER_MS,
-    Data,
-    Milliseconds,
-    Sequence,
-    Symbol,
-    checked_symbol,
-    digest,
-    parsed,
-)
-
-Level: TypeAlias = tuple[str, str]
+from pipeline.core.venues.reading import Data, parsed
 
 D = TypeVar("D")
-
-
-class _TradeData(
-    msgspec.Struct, rename={"event_ms": "E", "trade_ms": "T", "source": "X"}, gc=False
-):
-    e: Literal["trade"]
-    event_ms: Milliseconds
-    s: Symbol
-    t: Sequence
-    p: str
-    q: str
-    trade_ms: Milliseconds
-    m: bool
-    source: str = ""  # futures only; MARKET, or what nobody traded in the market
-
-
-class _AggregateTradeData(
-    msgspec.Struct, rename={"t": "a", "event_ms": "E", "trade_ms": "T"}, gc=False
-):
-    e: Literal["aggTrade"]
-    event_ms: Milliseconds
-    s: Symbol
-    t: Sequence
-    p: str
-    q: str
-    trade_ms: Milliseconds
-    m: bool
-
-
-class _TickerData(
-    msgspec.Struct, rename={"bid_size": "B", "ask_size": "A", "event_ms": "E"}, gc=False
-):
-    u: Sequence
-    s: Symbol
-    b: str
-    bid_size: str
-    a: str
-    ask_size: str
-    event_ms: Milliseconds = 0  # futures only
-
-
-class _DepthData(msgspec.Struct, rename={"event_ms": "E", "first": "U"}):
-    e: Literal["depthUpdate"]
-    event_ms: Milliseconds
-    s: Symbol
-    first: Sequence
-    u: Sequence
-    b: list[Level]
-    a: list[Level]
-
-
-class _FuturesDepthData(_DepthData, rename={"event_ms": "E", "first": "U"}):
-    pu: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
-
-
-class _Candle(
-    msgspec.Struct,
-    rename={"close_ms": "T", "last_trade": "L", "taker_volume": "V"},
-):
-    t: Milliseconds
-    close_ms: Milliseconds
-    i: str
-    last_trade: int
-    o: str
-    h: str
-    l: str  # noqa: E741  # the venue's word
-    c: str
-    v: str
-    n: Sequence
-    x: bool
-    q: str
-    taker_volume: str
-
-
-class _KlineData(msgspec.Struct, rename={"event_ms": "E"}):
-    e: Literal["kline"]
-    event_ms: Milliseconds
-    s: Symbol
-    k: _Candle
-
-
-class _MarkPriceData(msgspec.Struct, rename={"event_ms": "E", "next_ms": "T"}):
-    e: Literal["markPriceUpdate"]
-    event_ms: Milliseconds
-    s: Symbol
-    p: str
-    r: str
-    i: str = ""
-    next_ms: Milliseconds = 0
-
-
-class _Shutdown(msgspec.Struct):
-    e: Literal["serverShutdown"]
-
-
-class _Framed(msgspec.Struct, Generic[D], gc=False):
-    data: D
-
-
-class _Head(msgspec.Struct):
-    # Longer than any there is, and short enough to be remembered.
-    stream: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
-    data: msgspec.Raw | UnsetType = UNSET
-    e: str | UnsetType = UNSET
-    u: int | UnsetType = UNSET
-    result: msgspec.Raw | UnsetType = UNSET
-    error: msgspec.Raw | UnsetType = UNSET
-    code: int | UnsetType = UNSET
-    id: int | str | None = None
-
-
-class _Error(msgspec.Struct):
-    code: int | str = ""
-    msg: str = ""
-
-
-_head = msgspec.json.Decoder(_Head)
-_error = msgspec.json.Decoder(_Error)
 
 
 def _not_plain(found: object, known: Known[Any], points: int) -> Heard:
@@ -202,8 +57,8 @@ class _Reader(Generic[D]):
             learn: Called with what may be read so: see `forms` and `levels`.
         """
         self._bare: msgspec.json.Decoder[D] = msgspec.json.Decoder(shape)
-        self._framed: msgspec.json.Decoder[_Framed[D]] = msgspec.json.Decoder(
-            _Framed[shape]  # type: ignore[valid-type]
+        self._framed: msgspec.json.Decoder[shapes.Framed[D]] = msgspec.json.Decoder(
+            shapes.Framed[shape]  # type: ignore[valid-type]
         )
         self._record = record
         self._learn = learn
@@ -242,19 +97,19 @@ class Decoder:
         self._forms: Forms[_Reader[Any]] = Forms()
         self._levels: Levels[_Reader[Any]] = Levels()
         learn = self._forms.learn
-        depth = _FuturesDepthData if futures else _DepthData
+        depth = shapes.FuturesDepthData if futures else shapes.DepthData
         self._by_event: dict[str, _Reader[Any]] = {
-            "trade": _Reader(_TradeData, _trade, _plain_trade, learn),
+            "trade": _Reader(shapes.TradeData, records.trade, records.plain_trade, learn),
             "aggTrade": _Reader(
-                _AggregateTradeData, self._aggregate_trade, self._plain_aggregate_trade, learn
+                shapes.AggregateTradeData, self._aggregate_trade, self._plain_aggregate_trade, learn
             ),
-            "bookTicker": _Reader(_TickerData, _ticker, _plain_ticker, learn),
-            "depthUpdate": _Reader(depth, _depth, _plain_depth, self._levels.learn),
-            "kline": _Reader(_KlineData, self._kline),
-            "serverShutdown": _Reader(_Shutdown, _farewell),
+            "bookTicker": _Reader(shapes.TickerData, records.ticker, records.plain_ticker, learn),
+            "depthUpdate": _Reader(depth, records.depth, records.plain_depth, self._levels.learn),
+            "kline": _Reader(shapes.KlineData, self._kline),
+            "serverShutdown": _Reader(shapes.Shutdown, _farewell),
         }
         if futures:
-            self._by_event["markPriceUpdate"] = _Reader(_MarkPriceData, _funding)
+            self._by_event["markPriceUpdate"] = _Reader(shapes.MarkPriceData, records.funding)
         # Streams are named by the peer: what is remembered of them has an end.
         self._reader = lru_cache(maxsize=STREAMS)(self._find_reader)
 
@@ -290,12 +145,12 @@ class Decoder:
         return (self._slowly(frame),)
 
     def _slowly(self, frame: bytes | memoryview) -> Heard:
-        head = parsed(_head, frame)
+        head = parsed(shapes.head, frame)
         if head.stream is not UNSET and head.data is not UNSET:
             reader = self._reader(head.stream.encode(errors="replace"))
             return Skipped.OTHER_KIND if reader is None else reader.alone(head.data)
         if head.result is not UNSET or head.error is not UNSET or head.code is not UNSET:
-            return _reply(head, frame)
+            return reply(head, frame)
         # The best bid and offer of spot are of no named kind.
         event = "bookTicker" if head.e is UNSET and head.u is not UNSET else head.e
         if event is UNSET:
@@ -312,221 +167,30 @@ class Decoder:
         event = _EVENTS.get(found[1]) if symbol and found else None
         return self._by_event.get(event) if event else None
 
-    def _aggregate_trade(self, found: _AggregateTradeData, price: Read, quantity: Read) -> Trade:
-        trade = _fill(found, *_traded(found, price, quantity))
+    def _aggregate_trade(
+        self, found: shapes.AggregateTradeData, price: Read, quantity: Read
+    ) -> Trade:
+        trade = records.fill(found, *records.traded(found, price, quantity))
         if len(self.aggregated) < SYMBOLS:
             self.aggregated.add(found.s)
         return trade
 
     def _plain_aggregate_trade(
-        self, found: _AggregateTradeData, known: Known[Any], points: int
+        self, found: shapes.AggregateTradeData, known: Known[Any], points: int
     ) -> Trade:
         if len(self.aggregated) < SYMBOLS:
             self.aggregated.add(found.s)
-        return _fill(
+        return records.fill(
             found, known.price_exponent, known.quantity_exponent, int(found.p), int(found.q)
         )
 
-    def _kline(self, found: _KlineData, *_: Read) -> Kline:
-        candle = found.k
-        if candle.i not in SPOT_INTERVALS:
-            raise DecodeError("shape", "a candle of an unknown interval")
-        prices, price_exponent = whole((candle.o, candle.h, candle.l, candle.c))
-        (volume, taken), quantity_exponent = whole((candle.v, candle.taker_volume))
-        (quote,), quote_exponent = whole((candle.q,))
-        opened, high, low, close = prices
-        return Kline(
-            symbol=checked_symbol(found.s),
-            interval=candle.i,
-            event_ns=found.event_ms * NS_PER_MS,
-            price_exponent=price_exponent,
-            quantity_exponent=quantity_exponent,
-            open_ns=candle.t * NS_PER_MS,
-            close_ns=candle.close_ms * NS_PER_MS,
-            open=opened,
-            high=high,
-            low=low,
-            close=close,
-            volume=volume,
-            closed=candle.x,
-            # COIN-M's volume is in contracts, and what it tells beside is in no quote currency.
-            quote_volume=None if self._in_contracts else quote,
-            quote_exponent=0 if self._in_contracts else quote_exponent,
-            taker_volume=taken,
-            trades=candle.n,
-            # Whoever sends it, and in whatever frame: the last trade in it says all of a candle.
-            digest=digest(f"{candle.last_trade} {candle.n} {candle.x}".encode()),
-        )
-
-
-# How to make a record: closely, by what reads decimal texts, and plainly, where their points were
-# left out of a frame whose form is known, so that its symbol is known to be fit, too.
-
-
-def _trade(found: _TradeData, price: Read, quantity: Read) -> Trade | Skipped:
-    if found.source and found.source != "MARKET":
-        # Of the insurance fund, say: at prices that no market had.
-        return Skipped.OTHER_KIND
-    return _fill(found, *_traded(found, price, quantity), counted=not found.source)
-
-
-def _plain_trade(found: _TradeData, known: Known[Any], points: int) -> Trade | Skipped:
-    if found.source and found.source != "MARKET":
-        return Skipped.OTHER_KIND
-    return _fill(
-        found, known.price_exponent, known.quantity_exponent, int(found.p), int(found.q),
-        counted=not found.source,
-    )  # fmt: skip
-
-
-def _traded(
-    found: _TradeData | _AggregateTradeData, price: Read, quantity: Read
-) -> tuple[int, int, int, int]:
-    checked_symbol(found.s)
-    (number,), price_exponent = price((found.p,))
-    (size,), quantity_exponent = quantity((found.q,))
-    return price_exponent, quantity_exponent, number, size
-
-
-def _fill(  # noqa: PLR0913
-    found: _TradeData | _AggregateTradeData,
-    price_exponent: int,
-    quantity_exponent: int,
-    price: int,
-    quantity: int,
-    *,
-    counted: bool = True,
-) -> Trade:
-    number = found.t
-    return Trade(
-        found.s,
-        found.event_ms * NS_PER_MS,
-        price_exponent,
-        quantity_exponent,
-        str(number),
-        number if counted else 0,
-        found.trade_ms * NS_PER_MS,
-        price,
-        quantity,
-        # m: the buyer was the maker, so it was the seller who crossed the spread.
-        _SELLER if found.m else _BUYER,
-    )
-
-
-def _ticker(found: _TickerData, price: Read, quantity: Read) -> Ticker:
-    checked_symbol(found.s)
-    (bid, ask), price_exponent = price((found.b, found.a))
-    (bid_size, ask_size), quantity_exponent = quantity((found.bid_size, found.ask_size))
-    return Ticker(
-        found.s,
-        found.event_ms * NS_PER_MS,
-        price_exponent,
-        quantity_exponent,
-        found.u,
-        bid,
-        bid_size,
-        ask,
-        ask_size,
-    )
-
-
-def _plain_ticker(found: _TickerData, known: Known[Any], points: int) -> Ticker:
-    return Ticker(
-        found.s,
-        found.event_ms * NS_PER_MS,
-        known.price_exponent,
-        known.quantity_exponent,
-        found.u,
-        int(found.b),
-        int(found.bid_size),
-        int(found.a),
-        int(found.ask_size),
-    )
-
-
-def _depth(found: _DepthData, price: Read, quantity: Read) -> OrderBook:
-    checked_symbol(found.s)
-    texts = list(chain.from_iterable(found.b + found.a))
-    prices, price_exponent = price(texts[::2])
-    quantities, quantity_exponent = quantity(texts[1::2])
-    bids = len(found.b)
-    return _update(
-        found, price_exponent, quantity_exponent, prices[:bids], quantities[:bids],
-        prices[bids:], quantities[bids:],
-    )  # fmt: skip
-
-
-def _plain_depth(found: _DepthData, known: Known[Any], points: int) -> OrderBook:
-    bids = list(map(int, chain.from_iterable(found.b)))
-    asks = list(map(int, chain.from_iterable(found.a)))
-    if not len(bids) + len(asks) == points > 0:
-        raise DecodeError("number", "as many points as numbers are expected")
-    return _update(
-        found, known.price_exponent, known.quantity_exponent, bids[::2], bids[1::2],
-        asks[::2], asks[1::2],
-    )  # fmt: skip
-
-
-def _update(  # noqa: PLR0913, PLR0917
-    found: _DepthData,
-    price_exponent: int,
-    quantity_exponent: int,
-    bid_prices: list[int],
-    bid_quantities: list[int],
-    ask_prices: list[int],
-    ask_quantities: list[int],
-) -> OrderBook:
-    if found.first > found.u:
-        raise DecodeError("shape", "an update that ends before it begins")
-    return OrderBook(
-        found.s,
-        found.event_ms * NS_PER_MS,
-        price_exponent,
-        quantity_exponent,
-        found.first,
-        found.u,
-        bid_prices,
-        bid_quantities,
-        ask_prices,
-        ask_quantities,
-        found.pu if isinstance(found, _FuturesDepthData) else -1,
-    )
-
-
-def _funding(found: _MarkPriceData, *_: Read) -> Funding | Skipped:
-    if not found.r:
-        # A contract that is delivered on a day pays none.
-        return Skipped.OTHER_KIND
-    (rate,), rate_exponent = whole((found.r,))
-    prices, price_exponent = whole((found.p, found.i) if found.i else (found.p,))
-    return Funding(
-        symbol=checked_symbol(found.s),
-        event_ns=found.event_ms * NS_PER_MS,
-        price_exponent=price_exponent,
-        rate=rate,
-        rate_exponent=rate_exponent,
-        next_ns=found.next_ms * NS_PER_MS,
-        mark_price=prices[0],
-        index_price=prices[1] if found.i else None,
-        digest=digest(f"{found.p} {found.i} {found.r} {found.next_ms}".encode()),
-    )
+    def _kline(self, found: shapes.KlineData, *_: Read) -> Kline:
+        return records.kline(found, in_contracts=self._in_contracts)
 
 
 def _farewell(*_: object) -> Farewell:
     return Farewell("the server shuts down")
 
-
-def _reply(head: _Head, frame: Data) -> Heard:
-    number = head.id if isinstance(head.id, int) else 0
-    if head.error is UNSET and head.code is UNSET:
-        # A list is what LIST_SUBSCRIPTIONS answers; null is what the others do.
-        done = head.result is not UNSET and bytes(head.result) == b"null"
-        return Accepted(number) if number and done else Skipped.REPLY
-    error = parsed(_error, frame if head.error is UNSET else head.error)
-    return Rejected(number, str(error.code), shortened(error.msg))
-
-
-_BUYER, _SELLER = Aggressor.BUYER, Aggressor.SELLER
 
 _FRAMED = b'{"stream":"'
 # Enough for the longest name of a stream; a longer one is read slowly.

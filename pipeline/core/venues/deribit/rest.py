@@ -14,7 +14,8 @@ import msgspec
 from pipeline.core.errors import DecodeError
 from pipeline.core.messages import Trade
 from pipeline.core.scale import MAX, whole
-from pipeline.core.venues.deribit.decode import NOTHING, Number, TradeData, text, trade
+from pipeline.core.venues.deribit.records import trade
+from pipeline.core.venues.deribit.shapes import NOTHING, Number, TradeData, text
 from pipeline.core.venues.reading import NS_PER_MS, Symbol, checked_symbol, parsed
 from pipeline.core.venues.venue import Call, Instrument
 

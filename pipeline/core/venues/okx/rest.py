@@ -17,7 +17,7 @@ import msgspec
 
 from pipeline.core.errors import DecodeError
 from pipeline.core.messages import Trade
-from pipeline.core.venues.okx.decode import Book, Deal
+from pipeline.core.venues.okx.shapes import BookData, TradeData
 from pipeline.core.venues.reading import NS_PER_MS, Data, Symbol, checked_symbol, parsed
 from pipeline.core.venues.venue import Call, Instrument
 
@@ -52,8 +52,8 @@ class _Instrument(msgspec.Struct, rename="camel"):
 
 
 _instruments = msgspec.json.Decoder(_Answer[_Instrument])
-_books = msgspec.json.Decoder(_Answer[Book], strict=False)
-_deals = msgspec.json.Decoder(_Answer[Deal], strict=False)
+_books = msgspec.json.Decoder(_Answer[BookData], strict=False)
+_deals = msgspec.json.Decoder(_Answer[TradeData], strict=False)
 
 
 def instruments_calls() -> list[Call]:
@@ -129,14 +129,14 @@ def _expiry_ns(text: str) -> int:
     return int(text) * NS_PER_MS
 
 
-def snapshot(body: Data) -> Book:
+def snapshot(body: Data) -> BookData:
     found = _data(_books, body)
     if len(found) != 1:
         raise DecodeError("shape", "not one book")
     return found[0]
 
 
-def trades(symbol: str, body: Data) -> list[Deal]:
+def trades(symbol: str, body: Data) -> list[TradeData]:
     """Return them oldest first; the venue tells the youngest first."""
     found = _data(_deals, body)
     if any(deal.inst_id != symbol for deal in found):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pipeline.core.messages import Hearing, OrderBook, Trade
 from pipeline.core.venues.okx import channels as naming
-from pipeline.core.venues.okx import rest, sequence
+from pipeline.core.venues.okx import records, rest, sequence
 from pipeline.core.venues.okx.decode import Decoder
 from pipeline.core.venues.venue import (
     Call,
@@ -103,10 +103,10 @@ class Okx:
         return rest.snapshot_call(symbol)
 
     def snapshot(self, symbol: str, body: bytes) -> OrderBook:
-        return self._decoder.book(symbol, rest.snapshot(body), snapshot=True)
+        return records.book(self._decoder.columns, symbol, rest.snapshot(body), snapshot=True)
 
     def trades_call(self, symbol: str, after: Trade) -> Call | None:
         return rest.trades_call(symbol, after)
 
     def trades(self, symbol: str, body: bytes) -> list[Trade]:
-        return [self._decoder.trade(deal) for deal in rest.trades(symbol, body)]
+        return [records.trade(self._decoder.columns, deal) for deal in rest.trades(symbol, body)]
