@@ -67,9 +67,12 @@ class Dispatch:
         self._lanes: dict[str, Lane] = {}
         self._tick_s = 0.0
 
-    def submit(self, subject: str, payload: bytes, msg_id: str) -> bool:
+    def submit(self, subject: str, payload: bytes, msg_id: str, linger_s: float = 0.0) -> bool:
         """
         Take one record; return whether there is room for more.
+
+        Args:
+            linger_s: See `Publisher.lingering`.
 
         Raises:
             BadSubject, TooLarge: See `Publisher.submit`.
@@ -96,7 +99,10 @@ class Dispatch:
         tails = sender.tails
         tails.append(tail)
         waiting = len(tails)
-        if waiting == 1 or waiting == FLUSH:  # noqa: PLR1714 - a set would cost as much again
+        if waiting == 1 or linger_s < sender.linger_s:
+            sender.linger_s = linger_s
+            self._stir(sender)
+        elif waiting == FLUSH:
             self._stir(sender)
         return self._ledger.took(len(tail))
 

@@ -75,7 +75,7 @@ class Lane(Sender):
             return NEVER_S if self._batch.committed and not self._batch.closing else 0.0
         if self._ones or len(self.tails) >= FLUSH:
             return 0.0
-        return self._flushed_s + FLUSH_S if self.tails else NEVER_S
+        return self._next_flush_s if self.tails else NEVER_S
 
     def answered(self, tokens: list[str], answer: Answer, now_s: float) -> None:
         if tokens[0] == self.key:
@@ -173,10 +173,14 @@ class Lane(Sender):
         return Flush(ways, tails, size)
 
     def _is_time(self, now_s: float) -> bool:
-        if len(self.tails) >= FLUSH or now_s >= self._flushed_s + FLUSH_S:
+        if len(self.tails) >= FLUSH or now_s >= self._next_flush_s:
             return True
-        self.due_s = self._flushed_s + FLUSH_S
+        self.due_s = self._next_flush_s
         return False
+
+    @property
+    def _next_flush_s(self) -> float:
+        return self._flushed_s + max(FLUSH_S, self.linger_s)
 
     def _batch_answered(self, batch: Batch, operation: int, answer: Answer, now_s: float) -> None:
         batch.heard_s = now_s

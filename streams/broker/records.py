@@ -54,6 +54,7 @@ class Sender(abc.ABC):
         ways, tails: Of the records that were not written yet. Two lists, because as many pairs
             would have Python's garbage collector run over all of them, again and again.
         due_s: When there will be something to do although nothing happened.
+        linger_s: How long the least patient of those may wait for others.
     """
 
     def __init__(self, key: str) -> None:
@@ -61,6 +62,7 @@ class Sender(abc.ABC):
         self.ways: deque[Way] = deque()
         self.tails: deque[bytes] = deque()
         self.due_s = NEVER_S
+        self.linger_s = 0.0
 
     def take_waiting(self) -> list[Record]:
         waiting = list(zip(self.ways, self.tails, strict=True))
