@@ -44,6 +44,7 @@ TROUBLES = {
     "backfilled": _("trades asked for afterwards"),
     "repeated": _("repeats left out"),
     "ignored": _("frames of no use"),
+    "unasked": _("data that nobody subscribed to"),
 }
 # What the list tells of them.
 SHORT = {

@@ -19,7 +19,7 @@ from pipeline.core.encode import encode
 from pipeline.core.errors import DecodeError
 from pipeline.core.messages import DATA_TYPES, Record, Reply, Skipped
 from pipeline.core.normalise import Normaliser, Outgoing, Want
-from pipeline.core.spec import SourceSpec
+from pipeline.core.spec import SourceSpec, declares
 from pipeline.core.venues import venue_of
 from streams.core.errors import BadSubject, TooLarge
 from streams.core.templates import STANDARD, compiled
@@ -69,6 +69,7 @@ class Stages:
             checksums=spec.checksums,
             backfill=spec.backfill,
             stale_s=spec.stale_s,
+            only_subscribed=declares(spec) and not self.venue.channels_in(spec.endpoint),
         )
         self._source_id = spec.source_id
         self._publisher = publisher

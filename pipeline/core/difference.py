@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from pipeline.core.spec import SourceSpec
+from pipeline.core.spec import SourceSpec, declares
 
 
 def begins_anew(before: SourceSpec | None, after: SourceSpec) -> bool:
@@ -23,4 +23,4 @@ def begins_anew(before: SourceSpec | None, after: SourceSpec) -> bool:
         intervals=after.intervals,
         epoch=after.epoch,
     )
-    return same != after
+    return same != after or declares(before) != declares(after)

@@ -93,3 +93,8 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     credentials: Credentials | None = None
     epoch: Annotated[int, Meta(ge=0)] = 0
     templates: dict[str, str] = {}
+
+
+def declares(spec: SourceSpec) -> bool:
+    """Return whether there is anything to ask for; else the address says it all."""
+    return bool(spec.types and spec.symbols)

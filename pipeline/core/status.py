@@ -40,7 +40,7 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
         published: Messages.
         by_type: Data messages published, by type of data.
         channels: Subscriptions that the venue took. links: Open ones.
-        repeated, gaps, resyncs, stale, disconnects, backfilled, bad_checksums: See
+        repeated, unasked, gaps, resyncs, stale, disconnects, backfilled, bad_checksums: See
             `pipeline.core.normalise.normaliser.Counts`.
         problems: Undecodable frames by reason.
     """
@@ -60,6 +60,7 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     channels: int = 0
     links: int = 0
     repeated: int = 0
+    unasked: int = 0
     gaps: int = 0
     resyncs: int = 0
     stale: int = 0

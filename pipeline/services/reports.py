@@ -19,6 +19,7 @@ COUNTED = ("received", "published", "undecodable")
 # Kept by name in `troubles`, beside the reasons why frames were not decodable.
 TROUBLES = (
     "gaps", "resyncs", "stale", "disconnects", "repeated", "backfilled", "bad_checksums", "ignored",
+    "unasked",
 )  # fmt: skip
 UNDECODABLE = "undecodable:"
 

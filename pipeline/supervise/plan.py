@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pipeline.core.conversation import Conversation
 from pipeline.core.errors import BadOption
 from pipeline.core.patterns import is_pattern, resolved
-from pipeline.core.spec import SourceSpec
+from pipeline.core.spec import SourceSpec, declares
 from pipeline.core.spreading import spread
 from pipeline.core.venues.venue import Channel, Venue
 from pipeline.flow import Stages
@@ -67,7 +67,7 @@ class Plan:
         wanted = self._wanted()
         base = self._venue.link_url(self._spec.endpoint, None)
         by_url: dict[str, list[Channel]] = {slot.url: [] for slot in slots}
-        if self._named or not self._declares():
+        if self._named or not declares(self._spec):
             by_url.setdefault(base, [])
         for channel in wanted:
             url = self._venue.link_url(self._spec.endpoint, channel)
@@ -82,7 +82,7 @@ class Plan:
             if not there and url == base:
                 there, parts = [self._slot(url, owner)], [[]]
             for slot, part in zip(there, parts, strict=True):
-                if part or slot.named or (url == base and not self._declares()):
+                if part or slot.named or (url == base and not declares(self._spec)):
                     slot.want(part)
                     busy.append(slot)
                 else:
@@ -102,10 +102,6 @@ class Plan:
             patience=means.patience,
         )
 
-    def _declares(self) -> bool:
-        """Return whether there is anything to ask for; else the address says it all."""
-        return bool(self._spec.types and self._spec.symbols)
-
     def _wanted(self) -> list[Channel]:
         spec, symbols = self._spec, self._spec.symbols
         if self._table is not None:
@@ -113,7 +109,7 @@ class Plan:
         wanted = self._venue.channels(spec.types, symbols, spec.intervals)
         known = {channel.name for channel in self._named}
         found = list({c.name: c for c in wanted if c.name not in known}.values())
-        if self._declares() and not wanted and self._table is None:
+        if declares(self._spec) and not wanted and self._table is None:
             raise BadOption("symbols", "no symbol has any of the types of data")
         self.complaint = ""
         if not found and self._table is not None:
@@ -125,7 +121,7 @@ class Plan:
         """Listen to the venue's table of symbols while there is a pattern."""
         self.forget()
         self._table = None
-        if not (self._declares() and any(map(is_pattern, self._spec.symbols))):
+        if not (declares(self._spec) and any(map(is_pattern, self._spec.symbols))):
             return
         if not self._spec.rest_endpoint:
             raise BadOption("symbols", "* and ? need a REST endpoint to look symbols up at")

@@ -112,6 +112,7 @@ class Source:
             channels=len(self._taken()),
             links=sum(1 for line in self._lines() if line.opened),
             repeated=counts.repeated,
+            unasked=counts.unasked,
             gaps=counts.gaps,
             resyncs=counts.resyncs,
             stale=counts.stale,

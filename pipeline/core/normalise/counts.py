@@ -9,14 +9,14 @@ class Counts(msgspec.Struct):
     """
     Attributes:
         repeated: Records dropped because they, or later ones, had been said before.
-        late: Records of channels that are no longer subscribed to.
+        unasked: Records dropped because nothing that is subscribed to brings them, or no longer.
         gaps, resyncs, stale, disconnects: Control messages.
         backfilled: Trades that were asked for afterwards.
         bad_checksums: Books that did not match the venue's.
     """
 
     repeated: int = 0
-    late: int = 0
+    unasked: int = 0
     gaps: int = 0
     resyncs: int = 0
     stale: int = 0

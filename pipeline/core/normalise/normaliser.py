@@ -33,6 +33,11 @@ _KINDS: Mapping[str, type[Stream]] = {
 }  # fmt: skip
 
 
+# Subjects that nobody subscribed to, and books among them. A peer that makes up symbols gets no
+# further; nobody names an address, and no channel, to hear more than this.
+MAX_FOUND = 1_000
+MAX_FOUND_BOOKS = 200
+
 _RECORDS = {data_type: kind for kind, data_type in DATA_TYPES.items()}
 
 
@@ -53,6 +58,7 @@ class Normaliser:
         checksums: bool = True,
         backfill: bool = True,
         stale_s: Mapping[str, float] | None = None,
+        only_subscribed: bool = False,
     ) -> None:
         """
         Args:
@@ -62,6 +68,8 @@ class Normaliser:
             checksums: Whether the venue's checksums are compared.
             backfill: Whether trades that were missed are asked for.
             stale_s: How long a subscribed channel may be silent, by type of data; see `liveness`.
+            only_subscribed: Whether `subscribed` tells of all that may come. What else comes is
+                dropped and counted; without this, what is beyond `MAX_FOUND`.
         """
         self.counts = Counts()
         self._shared = Shared(
@@ -74,6 +82,10 @@ class Normaliser:
         self._takers: dict[type[Record], dict[str, Stream]] = {kind: {} for kind in DATA_TYPES}
         # The names of the channels that feed a stream: a fast and a slow one of one book.
         self._channels: dict[Key, set[str]] = {}
+        self._only_subscribed = only_subscribed
+        # What is subscribed to for all symbols at once, and what came although it was not.
+        self._of_all: dict[str, tuple[str, str]] = {}
+        self._found: set[Key] = set()
 
     @property
     def published(self) -> dict[str, int]:
@@ -104,7 +116,7 @@ class Normaliser:
         if stream is None:
             stream = self._find(record)
             if stream is None:
-                self.counts.late += 1
+                self.counts.unasked += 1
                 return ()
         return stream.take(record, received_ns)
 
@@ -140,9 +152,12 @@ class Normaliser:
         """
         for channel in channels:
             if not channel.symbol:
-                continue  # Of all symbols at once: which ones should speak, nobody knows.
+                # Of all symbols at once: which ones should speak, nobody knows.
+                self._of_all[channel.name] = channel.data_type, channel.interval
+                continue
             for stream in self._fed_by(channel):
                 self._channels[_key(channel)].add(channel.name)
+                self._found.discard(_key(channel))
                 self._liveness.watch(channel.name, stream, now_ns)
                 stream.subscribed(now_ns)
 
@@ -166,6 +181,7 @@ class Normaliser:
         """
         for channel in channels:
             self._liveness.forget(channel.name)
+            self._of_all.pop(channel.name, None)
             key = _key(channel)
             names = self._channels.get(key, set())
             names.discard(channel.name)
@@ -236,12 +252,27 @@ class Normaliser:
             return []  # Each of its records is counted as such.
 
     def _find(self, record: Record) -> Stream | None:
-        """Return the stream of a record; None where it was left."""
+        """Return the stream of a record; None where it was left, or nobody asked for it."""
         interval = record.interval if isinstance(record, Kline) else ""
         key = DATA_TYPES[type(record)], record.symbol, interval
         if (stream := self._streams.get(key)) is not None:
             return stream
-        return None if self._numbering.left(key) else self._open(key)
+        if self._numbering.left(key) or not self._may_come(key):
+            return None
+        return self._open(key)
+
+    def _may_come(self, key: Key) -> bool:
+        """Return whether to take what no channel of its own brings."""
+        data_type, _, interval = key
+        if (data_type, interval) in self._of_all.values():
+            return True
+        if self._only_subscribed or len(self._found) >= MAX_FOUND:
+            return False
+        books = sum(found == "orderbook" for found, _, _ in self._found)
+        if data_type == "orderbook" and books >= MAX_FOUND_BOOKS:
+            return False
+        self._found.add(key)
+        return True
 
     def _open(self, key: Key) -> Stream:
         data_type, symbol, _ = key

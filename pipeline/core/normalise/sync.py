@@ -159,6 +159,9 @@ class BookSync(Stream):
     def _take_old(self, update: OrderBook, received_ns: int) -> Sequence[Outgoing]:
         if 0 < update.last_seq < self._last_seq and 0 < self._event_ns < update.event_ns - LATER_NS:
             return self._lose(update, received_ns, "the venue's numbers began anew", 0)
+        if self._fresh is not None and received_ns - self._whole_ns > LATER_NS:
+            # Snapshots without a time tell no better that their number is none of this book.
+            return self._lose(update, received_ns, "the snapshot is ahead of all updates", 0)
         self.shared.counts.repeated += 1
         return ()
 

@@ -17,3 +17,5 @@ def test_everything_else_begins_anew():
     assert begins_anew(None, SPEC)
     assert begins_anew(SPEC, structs.replace(SPEC, silence_s=3.0))
     assert begins_anew(SPEC, structs.replace(SPEC, options={"a": "b"}))
+    # From taking what comes to asking for it, or back.
+    assert begins_anew(SPEC, structs.replace(SPEC, symbols=("A",), types=("trade",)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.messages import Flag
-from pipeline.core.normalise import numbering
+from pipeline.core.normalise import normaliser, numbering
 from streams.core.errors import BadSubject
 from tests.unit.pipeline.core.normalise.exchange import (
     SECOND,
@@ -109,7 +109,7 @@ class TestSubscriptions:
         assert engine.take(market.update([(10, 2)], [])) == []
         assert engine.snapshot(market.snapshot()) == []
         assert engine.asked() == []
-        assert engine.normaliser.counts.late == 1
+        assert engine.normaliser.counts.unasked == 1
         assert engine.normaliser.book("BTC") is None
         assert not engine.normaliser._shared.waiting
 
@@ -199,3 +199,35 @@ def test_the_same_source_with_other_settings_goes_on_counting():
     assert again.normaliser.published == {"trade": 4}
     assert later.normaliser.published == {"trade": 4}
     assert again.normaliser.counts.gaps == 1
+
+
+class TestWhatNobodyAskedFor:
+    def test_it_is_dropped_and_counted_where_all_that_comes_is_subscribed_to(self):
+        engine = Engine(only_subscribed=True)
+        engine.subscribed(TRADES, channel("", "ticker", name="!bookTicker"))
+
+        assert took(engine, trade(1), trade(1, "ETH"), ticker(5), kline(5)) == [
+            True, False, True, False,
+        ]  # fmt: skip
+        assert engine.normaliser.counts.unasked == 2
+
+    def test_it_is_taken_once_it_is_subscribed_to(self):
+        engine = Engine(only_subscribed=True)
+        engine.take(trade(1))
+        engine.subscribed(TRADES)
+
+        assert engine.take(trade(2)) == ["2"]
+
+    def test_elsewhere_it_has_a_bound(self, monkeypatch):
+        monkeypatch.setattr(normaliser, "MAX_FOUND", 5)
+        monkeypatch.setattr(normaliser, "MAX_FOUND_BOOKS", 2)
+        engine = Engine()
+
+        books = [Market(f"B{number}").update([(10, 1)], []) for number in range(5)]
+        took(engine, *books, *(trade(1, f"S{number}") for number in range(9)))
+
+        assert len(engine.normaliser._streams) == 5
+        assert engine.normaliser.counts.unasked == 3 + 6
+        # What is subscribed to does not count.
+        engine.subscribed(channel("S0", "trade"), channel("X", "trade"))
+        assert took(engine, trade(1, "X"), trade(1, "Y"), trade(1, "Z")) == [True, True, False]

@@ -256,6 +256,24 @@ def test_a_quiet_book_is_asked_for_although_no_update_came():
     assert engine.take(go(market)) == ["102"]
 
 
+def test_a_snapshot_with_a_number_that_no_update_reaches_is_asked_for_again():
+    engine, market = Engine(), Market("BTC")
+    engine.take(go(market))
+    engine.asked()
+    absurd = msgspec.structs.replace(market.snapshot(), last_seq=2**63 - 1)
+    assert engine.snapshot(absurd, at_s=1) == [f"{2**63 - 1} snapshot"]
+
+    assert engine.take(go(market), at_s=10) == []
+    assert engine.asked() == []
+    assert engine.take(go(market), at_s=12) == ["GAP"]
+    assert engine.asked() == [FetchSnapshot("BTC", attempt=2)]
+    assert engine.snapshot(market.snapshot(), at_s=13) == []  # Older than what was published.
+    for at_s in (14, 15):
+        assert engine.snapshot(market.snapshot(), at_s=at_s) == []
+    assert engine.snapshot(market.snapshot(), at_s=16) == ["RESYNC", "106 snapshot"]
+    assert engine.take(go(market), at_s=17) == ["108"]
+
+
 def test_a_broken_link_begins_each_book_anew_and_loses_no_word_about_it():
     engine, market = ready()
 
