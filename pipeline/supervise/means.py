@@ -90,9 +90,12 @@ class Means:
         """Return what stands before new links to a host."""
         key = urlsplit(endpoint).netloc, limits
         if key not in self._gates:
-            # Half at once: a worker begins with many. The other half as the minute goes by.
-            half = limits.connects_per_minute / 2
-            self._gates[key] = Turnstile(Bucket(max(half, 1.0), half / _MINUTE_S))
+            at_once, per_minute = limits.connects_at_once, float(limits.connects_per_minute)
+            if not at_once:
+                # Half at once: a worker begins with many. The other half as the minute goes by.
+                at_once = max(limits.connects_per_minute // 2, 1)
+                per_minute /= 2
+            self._gates[key] = Turnstile(Bucket(at_once, per_minute / _MINUTE_S))
         return self._gates[key]
 
     def table(self, spec: SourceSpec, venue: Venue) -> Table:

@@ -73,7 +73,9 @@ class Limits(msgspec.Struct, frozen=True):
         channels_per_link, channels_per_message: At most.
         messages_per_s: What may be sent over one link.
         link_life_s: After so long the venue closes a link; 0 where it does not.
-        connects_per_minute: From one address.
+        connects_per_minute: New links from one address.
+        connects_at_once: So many more before that counts, where the venue looks at longer than a
+            minute; 0 where it does not.
         weight_per_minute: REST calls, by their weight.
         messages_per_hour: As messages_per_s, over longer; 0 where the venue has no such limit.
     """
@@ -85,6 +87,7 @@ class Limits(msgspec.Struct, frozen=True):
     weight_per_minute: int
     link_life_s: float = 0.0
     messages_per_hour: int = 0
+    connects_at_once: int = 0
 
 
 class Ping(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from pipeline.core.errors import AuthRefused, LinkLost
@@ -250,3 +251,12 @@ async def test_a_stop_that_a_closing_link_swallowed_still_stops_the_source(links
 
         assert links.held == ["a"]
         assert states(found) == {"a": State.STOPPED}
+
+
+async def test_a_hundred_sources_of_one_venue_do_not_wait_for_each_other(links):
+    names = [f"s{number}" for number in range(100)]
+    async with asyncio.TaskGroup() as tasks:
+        found = supervisor(tasks, links)
+        await found.reconcile([msgspec.structs.replace(spec(n), endpoint="ws://h") for n in names])
+        await links.until(lambda: links.open == set(names))
+        await found.stop()

@@ -33,6 +33,9 @@ _DAY_S = 86_400.0
 # A message longer than 4 KiB is refused. Our pongs count as messages too: of 5 or 10 a second, one
 # is left to them.
 _NAMES = 50
+# 300 in five minutes from one address, says the venue. A hundred sources shall not wait for each
+# other when a worker starts; a second start soon after finds room, too.
+_LINKS_AT_ONCE, _LINKS = 100, 38
 
 
 class _Binance:
@@ -118,7 +121,9 @@ class BinanceSpot(_Binance):
     options: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {"trades": ("trade", "aggTrade"), "depth": ("100ms", "1000ms")}
     )
-    limits: ClassVar[Limits] = Limits(1024, _NAMES, 4.0, 60, 6000, link_life_s=_DAY_S)
+    limits: ClassVar[Limits] = Limits(
+        1024, _NAMES, 4.0, _LINKS, 6000, link_life_s=_DAY_S, connects_at_once=_LINKS_AT_ONCE
+    )
 
     _prefix = "/api/v3"
     _intervals = channels.SPOT_INTERVALS
@@ -157,7 +162,9 @@ class _BinanceFutures(_Binance):
     options: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {"depth": ("100ms", "250ms", "500ms", "0ms")}
     )
-    limits: ClassVar[Limits] = Limits(200, _NAMES, 9.0, 60, 2400, link_life_s=_DAY_S)
+    limits: ClassVar[Limits] = Limits(
+        200, _NAMES, 9.0, _LINKS, 2400, link_life_s=_DAY_S, connects_at_once=_LINKS_AT_ONCE
+    )
 
     _intervals = channels.INTERVALS
     _weights = (1, 20, 20)
