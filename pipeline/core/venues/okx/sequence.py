@@ -29,9 +29,6 @@ CHECKSUM_DEPTH = 25
 
 def joins(snapshot: OrderBook, update: OrderBook) -> Step:
     """Return how the first update stands to a snapshot, be it the channel's own or one by REST."""
-    if 0 <= update.prev_seq < snapshot.last_seq < update.last_seq:
-        # Made between two updates; quantities are absolute, so what overlaps does no harm.
-        return Step.NEXT
     return follows(snapshot.last_seq, update, snapshot.event_ns)
 
 
@@ -40,6 +37,10 @@ def follows(last_seq: int, update: OrderBook, last_ns: int) -> Step:
         return Step.NEXT
     if update.prev_seq == last_seq:
         return Step.OLD if update.last_seq == last_seq else Step.NEXT
+    if update.prev_seq < last_seq < update.last_seq:
+        # Behind a snapshot that was made between two updates, or of another link, which cut the
+        # changes elsewhere. Quantities are absolute, so what overlaps does no harm.
+        return Step.NEXT
     if update.last_seq <= last_seq and not 0 < last_ns < update.event_ns:
         return Step.OLD
     return Step.GAP
