@@ -48,6 +48,7 @@ class Stages:
         replies: What the venue said to us and not about the market; the link takes them.
         wants: What the normaliser asked for; `supervise` takes them.
         on_want: Called when there is a new one; must return at once.
+        on_frame: Called after each frame, if it is there; must return at once.
     """
 
     def __init__(self, spec: SourceSpec, publisher: Publisher, clock_ns: Callable[[], int]) -> None:
@@ -59,6 +60,7 @@ class Stages:
         self.replies: deque[Reply] = deque(maxlen=REPLIES)
         self.wants: deque[Want] = deque()
         self.on_want: Callable[[], None] = _nobody
+        self.on_frame: Callable[[], None] | None = None
         self.venue = venue_of(spec.venue)(spec.options)
         self.normaliser = Normaliser(
             self.venue,
@@ -99,6 +101,8 @@ class Stages:
             self._drop(e.reason, received_ns)
         except BadSubject as e:
             self._drop(type(e).__name__, received_ns)
+        if self.on_frame is not None:
+            self.on_frame()
         return room
 
     def publish(self, messages: Iterable[Outgoing]) -> bool:

@@ -25,6 +25,7 @@ import uvloop
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import PublisherStatus, WorkerSettings, WorkerStatus
 from pipeline.supervise import Supervisor
+from pipeline.supervise.gather import Gather
 from streams.broker import voice
 from streams.broker.connect import connect
 from streams.broker.installation import refuse_intruder
@@ -119,6 +120,8 @@ class Worker:
                 clock_ns=time.time_ns,
                 dice=random.random,
                 ssl=ssl.create_default_context(),
+                lingering=publisher.lingering,
+                gather=Gather(),
             )
             try:
                 while True:

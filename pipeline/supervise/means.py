@@ -14,6 +14,7 @@ from pipeline.core.spec import SourceSpec
 from pipeline.core.venues.venue import Limits, Venue
 from pipeline.flow import Publisher, Stages
 from pipeline.supervise.desk import Desk, Get
+from pipeline.supervise.gather import REST_S, Gather
 from pipeline.supervise.slot import Patience
 from pipeline.supervise.table import Table
 from pipeline.supervise.turnstile import Turnstile
@@ -21,6 +22,7 @@ from pipeline.supervise.turnstile import Turnstile
 _MINUTE_S = 60.0
 
 Open: TypeAlias = Callable[[SourceSpec, Publisher, Callable[[], int]], Stages]
+Lingering: TypeAlias = Callable[[float], Publisher]
 
 
 class Voice(Protocol):
@@ -38,6 +40,7 @@ class Means:
         clock_ns, dice: The time of day, and a random number from 0 to 1.
         patience: How long links are given.
         stages: What the frames of a new source go through.
+        gather: Notes the frames of sources that linger; None where the loop must not rest.
     """
 
     def __init__(  # noqa: PLR0913
@@ -53,7 +56,13 @@ class Means:
         kinds: Mapping[str, receive.Hold],
         patience: Patience,
         stages: Open,
+        lingering: Lingering | None,
+        gather: Gather | None,
     ) -> None:
+        """
+        Args:
+            lingering: Returns the publisher of records that may wait so many seconds.
+        """
         self.publisher = publisher
         self.voice = voice
         self.clock_ns = clock_ns
@@ -62,12 +71,21 @@ class Means:
         self.kinds = kinds
         self.patience = patience
         self.stages = stages
+        self.gather = gather
+        self._lingering = lingering
         self._tasks = tasks
         self._get = get
         self._desks: dict[tuple[str, Limits], Desk] = {}
         self._paces: dict[tuple[str, Limits], Turnstile] = {}
         self._gates: dict[tuple[str, Limits], Turnstile] = {}
         self._tables: dict[tuple[str, str], Table] = {}
+
+    def publisher_of(self, spec: SourceSpec) -> Publisher:
+        linger_s = spec.linger_ms / 1000 - REST_S
+        if linger_s <= 0 or self._lingering is None:
+            return self.publisher
+        # The rest of its patience is over before a frame is read.
+        return self._lingering(linger_s)
 
     def desk(self, rest_endpoint: str, limits: Limits) -> Desk:
         """

@@ -48,8 +48,10 @@ class Source:
         self.proven = False
         self._means = means
         self._full = completed(spec, venue_of(spec.venue))
-        self.stages = means.stages(self._full, means.publisher, means.clock_ns)
+        self.stages = means.stages(self._full, means.publisher_of(spec), means.clock_ns)
         self.stages.on_want = self._stir
+        if spec.linger_ms and means.gather is not None:
+            self.stages.on_frame = means.gather.frame
         if before is not None:
             self.stages.count_on_from(before.stages)
         self._plan = Plan(self._full, self.stages.venue, means, self._stir)

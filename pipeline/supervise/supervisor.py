@@ -16,7 +16,8 @@ from pipeline.core.status import SourceStatus, State
 from pipeline.flow import Publisher, Stages
 from pipeline.receive.rest import Rest
 from pipeline.supervise.desk import Get
-from pipeline.supervise.means import Means, Open, Voice
+from pipeline.supervise.gather import Gather
+from pipeline.supervise.means import Lingering, Means, Open, Voice
 from pipeline.supervise.slot import Patience
 from pipeline.supervise.source import MAX_ERROR, Source
 from streams.broker import voice
@@ -50,6 +51,8 @@ class Supervisor:
         voice: Voice = voice,
         patience: Patience = PATIENCE,
         stages: Open = Stages,
+        lingering: Lingering | None = None,
+        gather: Gather | None = None,
     ) -> None:
         """
         Args:
@@ -57,7 +60,9 @@ class Supervisor:
             ssl: One for all: a context per source costs a megabyte each.
             get: Who makes REST calls; by default `receive.rest.Rest`.
             voice: Who is told when a source fails again and again, and when it is well again.
-            healthy_s, stages: See `Means`.
+            healthy_s, stages, lingering: See `Means`.
+            gather: Lets frames gather while every source is patient. Not in a loop that others
+                share: it rests as a whole.
         """
         self._tasks = tasks
         self._rest = Rest(ssl)
@@ -72,7 +77,10 @@ class Supervisor:
             kinds=kinds,
             patience=patience,
             stages=stages,
+            lingering=lingering,
+            gather=gather,
         )
+        self._gather = gather
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
         self._ended: dict[str, Source] = {}
         self._impossible: dict[str, tuple[SourceSpec, SourceStatus]] = {}
@@ -99,6 +107,8 @@ class Supervisor:
                 self._start(spec)
             elif self._running[source_id][0].spec != spec:
                 self._running[source_id][0].change(spec)
+        if self._gather is not None:
+            self._gather.allowed = all(spec.linger_ms for spec in wanted.values())
 
     async def stop(self) -> None:
         """End every link. What the sources did can still be asked for."""
