@@ -159,11 +159,21 @@ class BookSync(Stream):
     def _take_old(self, update: OrderBook, received_ns: int) -> Sequence[Outgoing]:
         if 0 < update.last_seq < self._last_seq and 0 < self._event_ns < update.event_ns - LATER_NS:
             return self._lose(update, received_ns, "the venue's numbers began anew", 0)
-        if self._fresh is not None and received_ns - self._whole_ns > LATER_NS:
+        if self._is_behind(update) and received_ns - self._whole_ns > LATER_NS:
             # Snapshots without a time tell no better that their number is none of this book.
             return self._lose(update, received_ns, "the snapshot is ahead of all updates", 0)
         self.shared.counts.repeated += 1
         return ()
+
+    def _is_behind(self, update: OrderBook) -> bool:
+        """
+        Return whether an update is older than a snapshot by REST that none has joined yet.
+
+        One that ends with the snapshot is none: OKX repeats that number while a book is quiet.
+        """
+        fresh = self._fresh
+        calls = self._recovery is Recovery.CALL
+        return calls and fresh is not None and update.last_seq < fresh.last_seq
 
     def _replace(self, snapshot: OrderBook, received_ns: int) -> Sequence[Outgoing]:
         """Take a snapshot that the channel itself sent."""

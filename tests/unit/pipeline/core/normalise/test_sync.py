@@ -274,6 +274,19 @@ def test_a_snapshot_with_a_number_that_no_update_reaches_is_asked_for_again():
     assert engine.take(go(market), at_s=17) == ["108"]
 
 
+@pytest.mark.parametrize("venue", [Counting, Chaining, Beginning])
+def test_a_quiet_book_whose_last_number_is_said_again_is_no_gap(venue):
+    engine, market = Engine(venue()), Market("BTC")
+    last = go(market)
+    engine.take(last)
+    began = market.snapshot()
+    engine.take(began) if venue is Beginning else engine.snapshot(began)
+    still = msgspec.structs.replace(last, prev_seq=last.last_seq, bid_prices=[], bid_quantities=[])
+
+    assert engine.take(still, at_s=61) == engine.take(still, at_s=121) == []
+    assert engine.take(go(market), at_s=122) == ["104"]
+
+
 def test_a_broken_link_begins_each_book_anew_and_loses_no_word_about_it():
     engine, market = ready()
 
