@@ -133,7 +133,8 @@ class Worker:
 
     async def _listen(self) -> None:
         """Take orders. Also while NATS is away: the end of stdin must never be missed."""
-        while line := await self._inbox.readline():
+        # A manager that dies while it writes leaves half a line: that is no order, but the end.
+        while (line := await self._inbox.readline()).endswith(b"\n"):
             self._wanted = _specs.decode(line)
             self._news.set()
         self._stop.set()

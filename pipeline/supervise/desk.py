@@ -42,6 +42,7 @@ class Order(msgspec.Struct, frozen=True):
         key: Whose, and what: an order whose key is under way is not taken again. The first part
             is the owner: a source, or empty where it is all of them.
         take: Called with the body; raises DecodeError to have it fetched again.
+        fail: Called with the reason of each failure, in a few words.
         attempt: 1 for the first; each further one waits longer.
         tries: After so many in vain `give_up` is called instead; 0 for no end.
     """
@@ -49,6 +50,7 @@ class Order(msgspec.Struct, frozen=True):
     key: Key
     call: Call
     take: Callable[[bytes], None]
+    fail: Callable[[str], None] = lambda _: None
     attempt: int = 1
     max_bytes: int = MAX_BODY
     tries: int = 0
@@ -119,9 +121,11 @@ class Desk:
                 except Throttled as e:
                     # No fault of this order: it does not count.
                     logger.warning("%s: %s", self._base, e)
+                    order.fail(str(e))
                     self._pace.close(e.wait_s)
                 except LinkLost as e:
                     logger.info("%s: %s", ":".join(order.key), e)
+                    order.fail(str(e))
                     return None
 
     def _take(self, order: Order, body: bytes) -> bool:
@@ -131,6 +135,7 @@ class Desk:
             order.take(body)
         except DecodeError as e:
             logger.info("%s: an answer that cannot be used: %s", ":".join(order.key), e.reason)
+            order.fail(f"REST: an answer that cannot be used: {e.reason}")
             task = asyncio.current_task()
             assert task is not None
             return self._under_way.setdefault(order.key, task) is not task

@@ -27,9 +27,15 @@ BACKFILL_TRIES = 5
 
 
 class Errands:
-    """Takes the wants of one source's normaliser and brings back the answers."""
+    """
+    Takes the wants of one source's normaliser and brings back the answers.
+
+    Attributes:
+        trouble: What the last call failed for, until one succeeds.
+    """
 
     def __init__(self, spec: SourceSpec, stages: Stages, means: Means) -> None:
+        self.trouble = ""
         self._id = spec.source_id
         self._stages = stages
         self._means = means
@@ -55,6 +61,7 @@ class Errands:
         return self._later[0][0] if self._later else math.inf
 
     def forget(self) -> None:
+        self.trouble = ""
         self._later.clear()
         if self._desk is not None:
             self._desk.forget(self._id)
@@ -66,7 +73,8 @@ class Errands:
             return
         take = partial(self._take_snapshot, want.symbol)
         key = self._id, "snapshot", want.symbol
-        self._desk.order(Order(key, call, take, attempt=want.attempt))
+        fail = partial(self._fail, f"the book of {want.symbol}")
+        self._desk.order(Order(key, call, take, fail, attempt=want.attempt))
 
     def _take_snapshot(self, symbol: str, body: bytes) -> None:
         stages, now_ns = self._stages, self._means.clock_ns()
@@ -75,6 +83,7 @@ class Errands:
         except DecodeError as e:
             stages.drop(e, now_ns)
             raise
+        self.trouble = ""
         stages.tell(stages.normaliser.snapshot(symbol, snapshot, now_ns), now_ns)
 
     def _ask_trades(self, want: BackfillTrades) -> None:
@@ -87,6 +96,7 @@ class Errands:
                 (self._id, "trades", want.symbol),
                 call,
                 partial(self._take_trades, want.symbol),
+                partial(self._fail, f"missed trades of {want.symbol}"),
                 tries=BACKFILL_TRIES,
                 give_up=partial(self._give_up, want),
             )
@@ -98,8 +108,12 @@ class Errands:
         except DecodeError as e:
             self._stages.drop(e, self._means.clock_ns())
             raise
+        self.trouble = ""
         stages, now_ns = self._stages, self._means.clock_ns()
         stages.tell(stages.normaliser.backfilled(symbol, trades, now_ns), now_ns)
+
+    def _fail(self, what: str, reason: str) -> None:
+        self.trouble = f"{what}: {reason}"
 
     def _give_up(self, want: BackfillTrades) -> None:
         stages, now_ns = self._stages, self._means.clock_ns()

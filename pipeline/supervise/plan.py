@@ -21,20 +21,29 @@ class Plan:
     """
     Attributes:
         changed: Whether the links do not yet carry what they should.
-        complaint: Why there may be nothing to subscribe to.
     """
 
     def __init__(
         self, spec: SourceSpec, venue: Venue, means: Means, on_news: Callable[[], None]
     ) -> None:
         self.changed = True
-        self.complaint = ""
+        self._empty = False
         self._spec = spec
         self._venue = venue
         self._means = means
         self._on_news = on_news
         self._table: Table | None = None
         self._named = venue.channels_in(spec.endpoint)
+
+    @property
+    def complaint(self) -> str:
+        """Why there is nothing to subscribe to; empty where there is something."""
+        if self._table is None or not self._empty:
+            return ""
+        if self._table.instruments:
+            return "no symbol fits"
+        why = f": {self._table.trouble}" if self._table.trouble else ""
+        return f"the venue's symbols are not known yet{why}"
 
     def change(self, spec: SourceSpec) -> None:
         self._spec = spec
@@ -111,10 +120,7 @@ class Plan:
         found = list({c.name: c for c in wanted if c.name not in known}.values())
         if declares(self._spec) and not wanted and self._table is None:
             raise BadOption("symbols", "no symbol has any of the types of data")
-        self.complaint = ""
-        if not found and self._table is not None:
-            read = self._table.instruments
-            self.complaint = "no symbol fits" if read else "the venue's symbols are not known yet"
+        self._empty = not found
         return found
 
     def _watch(self) -> None:

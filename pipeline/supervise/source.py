@@ -264,7 +264,10 @@ class Source:
             self._means.voice.event("source_recovered", source=source_id)
 
     def _complaint(self) -> str:
-        """Return the last error; before it, subscriptions that the venue does not take."""
+        """
+        Return the last error; before it, subscriptions that the venue does not take; behind it,
+        what cannot be had over REST.
+        """
         said = [self._last_error] if self._last_error else []
         refused: dict[str, str] = {}
         for line in self._lines():
@@ -275,6 +278,8 @@ class Source:
             said.insert(0, f"{len(refused)} subscriptions refused, such as {name}: {why}")
         elif not said and not self._slots:
             said = [self._plan.complaint]
+        if self._errands.trouble:
+            said.append(self._errands.trouble)
         return "; ".join(said)
 
     def _taken(self) -> set[str]:

@@ -19,11 +19,13 @@ class Table:
     """
     Attributes:
         instruments: Empty until they were fetched once.
+        trouble: Why they could not be, the last time.
         listeners: Called when they have been, by the source that listens.
     """
 
     def __init__(self, name: str, venue: Venue, desk: Desk) -> None:
         self.instruments: tuple[Instrument, ...] = ()
+        self.trouble = ""
         self.listeners: dict[str, Callable[[], None]] = {}
         self._name = name
         self._venue = venue
@@ -45,7 +47,10 @@ class Table:
 
             # Nobody's: a source may be called like a venue, and drops what is its own.
             key = ("", "instruments", self._name, str(number))
-            self._desk.order(Order(key, call, take, max_bytes=MAX_BODY))
+            self._desk.order(Order(key, call, take, self._fail, max_bytes=MAX_BODY))
+
+    def _fail(self, reason: str) -> None:
+        self.trouble = reason
 
     def _take(self, number: int, body: bytes, of: int) -> None:
         self._parts[number] = self._venue.instruments(body)
@@ -53,6 +58,7 @@ class Table:
             return
         found = tuple(one for part in self._parts.values() for one in part)
         self._parts.clear()
+        self.trouble = ""
         if self.instruments and not found:
             # Nobody delists everything at once: rather an old list than none.
             logger.warning("%s: the venue's list of symbols came empty and is not used", self._name)

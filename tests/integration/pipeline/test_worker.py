@@ -161,6 +161,18 @@ async def test_a_signal_ends_it_and_what_it_took_in_is_stored(own_nats, number, 
         assert await count_stored(client) == running.source()["published"]
 
 
+async def test_a_manager_that_dies_while_it_writes_is_an_end_like_any_other(own_nats, pour):
+    async with control(own_nats) as client, exchange(pour) as url, worker(own_nats.url) as running:
+        await make_stream(client)
+        running.order(spec(url))
+        await running.until(lambda: running.source()["received"] > 100)
+
+        running.process.stdin.write(b'[{"source_id":"te')
+
+        assert await running.stop() == 0
+        assert await count_stored(client) == running.source()["published"]
+
+
 async def test_what_could_not_be_stored_is_no_clean_end(own_nats, pour):
     async with exchange(pour) as url, worker(own_nats.url, drain_s=0.3) as running:
         running.order(spec(url))

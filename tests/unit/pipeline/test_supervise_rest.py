@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pipeline.core.errors import LinkLost
 from pipeline.core.spec import SourceSpec
 from pipeline.supervise import Supervisor
 from tests.unit.pipeline.fakes import FakePublisher
@@ -20,12 +21,16 @@ class Host:
         self.asked: list[str] = []
         self.answered: list[str] = []
         self.open = asyncio.Event()
+        self.failing = False
+        self.body = b'{"symbols":[]}'
 
     async def get(self, url, max_bytes=0):
         self.asked.append(url)
         await self.open.wait()
+        if self.failing:
+            raise LinkLost("REST: unreachable")
         self.answered.append(url)
-        return b'{"symbols":[]}'
+        return self.body
 
     async def until(self, condition):
         async with asyncio.timeout(5):
@@ -42,26 +47,25 @@ def web():
     return Host()
 
 
-def supervisor(tasks, web):
+def supervisor(tasks, web, hold=stay):
     return Supervisor(
         tasks,
         FakePublisher(),
         clock_ns=lambda: 1,
         dice=lambda: 1.0,
-        kinds={"fake": stay},
+        kinds={"fake": hold},
         get=web.get,
     )
 
 
-def spec(source_id, rest_endpoint=ASK_AT):
+def spec(source_id, rest_endpoint=ASK_AT, **more):
     return SourceSpec(
         source_id=source_id,
         protocol="fake",
         endpoint="ws://h",
         venue="binance",
         rest_endpoint=rest_endpoint,
-        types=("trade",),
-        symbols=("BTC*",),
+        **{"types": ("trade",), "symbols": ("BTC*",), **more},
     )
 
 
@@ -85,4 +89,38 @@ async def test_a_source_called_like_its_venue_takes_nothing_along_that_is_everyb
         web.open.set()
 
         await web.until(lambda: web.answered == web.asked)
+        await found.stop()
+
+
+async def test_symbols_that_cannot_be_looked_up_are_a_trouble_that_is_told(web):
+    web.failing = True
+    web.open.set()
+    async with asyncio.TaskGroup() as tasks:
+        found = supervisor(tasks, web)
+        await found.reconcile([spec("a")])
+        await web.until(lambda: "REST: unreachable" in found.statuses()[0].last_error)
+        await found.stop()
+
+
+async def test_a_book_that_cannot_be_had_is_a_trouble_that_is_told_until_it_can(web):
+    async def hold(spec, line, ssl):
+        line.say(0.0)
+        line.accept(
+            b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":5,"u":6,"b":[["1.5","2"]],"a":[]}', 1
+        )
+        await asyncio.Event().wait()
+
+    web.failing = True
+    web.open.set()
+    async with asyncio.TaskGroup() as tasks:
+        found = supervisor(tasks, web, hold)
+        await found.reconcile([spec("a", types=("orderbook",), symbols=("BTCUSDT",))])
+        told = "the book of BTCUSDT: REST: unreachable"
+        await web.until(lambda: found.statuses()[0].last_error == told)
+
+        web.failing = False
+        web.body = b'{"lastUpdateId":5,"bids":[["1.4","1"]],"asks":[["1.6","1"]]}'
+        await web.until(lambda: found.statuses()[0].published == 2)
+
+        assert found.statuses()[0].last_error == ""
         await found.stop()
