@@ -48,6 +48,13 @@ def accounts(page: Page, address: str) -> None:
     page.screenshot(path=FOLDER / "account.png")
 
 
+def source(page: Page, address: str) -> None:
+    page.goto(f"{address}/admin/pipeline/datasource/")
+    page.get_by_role("link", name="okx-demo").click()
+    page.locator(".field-types_seen dd").first.wait_for()
+    page.screenshot(path=FOLDER / "source.png")
+
+
 def take(page: Page, name: str) -> None:
     # The chart follows a new size or new colours in its own time.
     page.wait_for_timeout(SETTLE_MS)
@@ -65,6 +72,7 @@ def main() -> int:
             page = browser.new_page(locale="en-GB", viewport=SIZE, color_scheme="light")
             dashboard(page, tickplane.sign_in_url())
             accounts(page, tickplane.url)
+            source(page, tickplane.url)
         except (ServerMissing, ServerFailed) as e:
             sys.stderr.write(f"screenshots: {e}\n")
             return 1
