@@ -45,7 +45,8 @@ def expected(spec: SourceSpec) -> list[Expected]:
         *(venue.channels_in(spec.endpoint) if spec.endpoint else ()),
         *(venue.channels(spec.types, symbols, spec.intervals) if symbols else ()),
     ]
-    found = [Expected(spec.venue, c.data_type, c.symbol, c.interval) for c in channels]
+    # A channel without a symbol is of all symbols at once.
+    found = [Expected(spec.venue, c.data_type, c.symbol or "*", c.interval) for c in channels]
     return sorted({*found, *_of_patterns(spec)})
 
 

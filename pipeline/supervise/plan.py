@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pipeline.core.conversation import Conversation
 from pipeline.core.errors import BadOption
@@ -120,6 +120,7 @@ class Plan:
         found = list({c.name: c for c in wanted if c.name not in known}.values())
         if declares(self._spec) and not wanted and self._table is None:
             raise BadOption("symbols", "no symbol has any of the types of data")
+        _refuse_two_counts((*self._named, *found))
         self._empty = not found
         return found
 
@@ -137,3 +138,20 @@ class Plan:
     def _heard(self) -> None:
         self.changed = True
         self._on_news()
+
+
+def _refuse_two_counts(channels: Iterable[Channel]) -> None:
+    """
+    Refuse two streams of one symbol's trades: each counts them in its own way, so on one subject
+    the numbers of one would look like repeats and gaps of the other.
+
+    Raises:
+        BadOption: Its field is the endpoint, for only that can name a stream beside another.
+    """
+    names: dict[str, str] = {}
+    for channel in channels:
+        if channel.data_type == "trade":
+            other = names.setdefault(channel.symbol, channel.name)
+            if other != channel.name:
+                text = f"{other} and {channel.name} count the same trades in two ways: choose one"
+                raise BadOption("endpoint", text)

@@ -49,7 +49,7 @@ async def test_what_a_link_brings_while_it_is_closed_comes_before_the_disconnect
     assert messages[-1].control.kind == Control.KIND_DISCONNECT
 
 
-async def run(frames, *orders):
+async def run(frames, *orders, data_type="trade"):
     """Return what was published, as words: frames come when the link opens, then the orders."""
     publisher, there = FakePublisher(), asyncio.Event()
 
@@ -72,10 +72,12 @@ async def run(frames, *orders):
             await there.wait()
             await asyncio.sleep(0.01)
         await supervisor.stop()
-    messages: list[Any] = [decoded("trade", payload) for _, payload, _ in publisher.submitted]
+    messages: list[Any] = [decoded(data_type, payload) for _, payload, _ in publisher.submitted]
     return [
-        Control.Kind.Name(m.control.kind) if m.HasField("control") else m.trade_id for m in messages
-    ]
+        Control.Kind.Name(m.control.kind) if m.HasField("control")
+        else m.trade_id if data_type == "trade" else m.symbol
+        for m in messages
+    ]  # fmt: skip
 
 
 def symbols(*names):
@@ -99,3 +101,13 @@ async def test_a_symbol_that_is_given_up_is_told_to_be_silent():
 
     assert said[:4] == ["1", "KIND_GAP", "4", "KIND_DISCONNECT"]
     assert said[4:] == ["KIND_DISCONNECT"]  # That of the other symbol, at the end.
+
+
+async def test_a_stream_of_all_symbols_ends_with_a_word_to_each_that_has_spoken():
+    ticker = b'{"u":1,"s":"%b","b":"1.5","B":"1","a":"2.5","A":"1"}'
+    endpoint = "ws://h/ws/!bookTicker"
+    everything = SourceSpec(source_id="a", protocol="fake", endpoint=endpoint, venue="binance")
+
+    said = await run([ticker % b"X", ticker % b"Y"], [everything], data_type="ticker")
+
+    assert said == ["X", "Y", "KIND_DISCONNECT", "KIND_DISCONNECT"]

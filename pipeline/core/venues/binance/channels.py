@@ -33,6 +33,9 @@ DEPTH = {
     "1000ms": "depth",
 }
 
+# The best bid and offer of all symbols at once.
+ALL_TICKERS = "!bookTicker"
+
 # What stands in a stream's name, between or beside its parts, or in no symbol at all.
 _NO_SYMBOL = re.compile(r"[@/!\s\"\\?*]")
 _STREAM = re.compile(
@@ -97,7 +100,9 @@ def _named_in(endpoint: str) -> list[str]:
 
 
 def _channel(stream: str) -> Iterator[Channel]:
-    if found := _STREAM.fullmatch(stream):
+    if stream == ALL_TICKERS:
+        yield Channel(stream, "ticker", "")
+    elif found := _STREAM.fullmatch(stream):
         data_type, symbol = str(found.lastgroup), found["symbol"].upper()
         yield Channel(stream, data_type, symbol, found["kline"] or "")
 

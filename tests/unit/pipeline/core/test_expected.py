@@ -36,6 +36,14 @@ def test_what_a_source_should_bring_is_what_it_and_its_endpoint_ask_for():
     ]
 
 
+def test_a_stream_of_all_symbols_overlaps_with_each():
+    one = spec(types=("ticker",), symbols=("BTCUSDT",))
+    everything = spec("b", endpoint="ws://h/ws/!bookTicker")
+
+    assert expected(everything) == [Expected("binance", "ticker", "*")]
+    assert overlapping(one, [everything]) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("other", "overlaps"),
     [
@@ -48,6 +56,7 @@ def test_what_a_source_should_bring_is_what_it_and_its_endpoint_ask_for():
         ({"symbols": ("BTCUSDT",), "venue": "binance-usdm"}, False),
         ({"symbols": ("BTCUSDT",), "source_id": "a"}, False),
         ({"types": (), "endpoint": "ws://h/ws/btcusdt@trade"}, True),
+        ({"types": (), "endpoint": "ws://h/ws/!bookTicker"}, False),
     ],
 )
 def test_sources_of_the_same_subject_are_found_either_way(other, overlaps):
