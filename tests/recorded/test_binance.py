@@ -10,19 +10,16 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from pipeline.core.normalise import BackfillTrades, FetchSnapshot
 from pipeline.core.spec import SourceSpec
 from pipeline.core.venues import VENUES
-from pipeline.flow import Stages
-from streams.core.market import KINDS
-from streams.core.proto.market_pb2 import FLAG_SNAPSHOT, Control
-from tests.unit.pipeline.fakes import FakePublisher
+from streams.core.proto.market_pb2 import FLAG_SNAPSHOT
+from tests.recorded.consumer import Consumer, received
 
 pytestmark = pytest.mark.recorded
 
@@ -35,10 +32,7 @@ SYMBOLS = ("NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR")
 
 @pytest.fixture(scope="module")
 def frames(recorded_data):
-    """Return (received_ns, frame) of each frame that was received."""
-    lines = (recorded_data / "cryptofeed" / "BINANCE.ws.1.0").read_bytes().splitlines()
-    received = [line.split(b": ", 1) for line in lines if line[:1].isdigit()]
-    return [(int(Decimal(at.decode()) * 10**9), frame) for at, frame in received]
+    return received(recorded_data / "cryptofeed" / "BINANCE.ws.1.0")
 
 
 @pytest.fixture(scope="module")
@@ -92,20 +86,12 @@ def levels(told):
     return {Decimal(price): Decimal(quantity) for price, quantity in told}
 
 
-class Consumer:
-    """What somebody knows who reads what is published."""
+class Asking(Consumer):
+    """Also sees what is asked for by REST, and answers."""
 
     def __init__(self):
-        self.publisher = FakePublisher()
-        self.stages = Stages(SPEC, self.publisher, lambda: 1)
-        self.sides = {}
-        self.messages = defaultdict(list)
-        self.controls = []
+        super().__init__(SPEC)
         self.unanswered = []
-
-    def hear(self, received_ns, frame):
-        self.stages.accept(frame, received_ns)
-        self.read()
 
     def wanted(self):
         wants = list(self.stages.wants)
@@ -119,40 +105,6 @@ class Consumer:
         stages.publish(stages.normaliser.snapshot(symbol, snapshot, received_ns))
         self.read()
 
-    def read(self):
-        for subject, payload, _ in self.publisher.submitted:
-            token = subject.split(".")[3]
-            message: Any = KINDS[token]()
-            message.ParseFromString(payload)
-            assert message.venue == "binance"
-            if message.HasField("control"):
-                self.controls.append((message.symbol, Control.Kind.Name(message.control.kind)))
-            else:
-                self.messages[token, message.symbol].append(message)
-                if token == "orderbook":
-                    self.apply(message)
-        self.publisher.submitted.clear()
-
-    def apply(self, message):
-        if message.flags & FLAG_SNAPSHOT:
-            self.sides[message.symbol] = {"bids": {}, "asks": {}}
-        sides = self.sides[message.symbol]
-        for side, prices, quantities in (
-            (sides["bids"], message.bid_prices, message.bid_quantities),
-            (sides["asks"], message.ask_prices, message.ask_quantities),
-        ):
-            for price, quantity in zip(prices, quantities, strict=True):
-                at = Decimal(price).scaleb(message.price_exponent)
-                if quantity:
-                    side[at] = Decimal(quantity).scaleb(message.quantity_exponent)
-                else:
-                    side.pop(at, None)
-
-    def numbers(self, token):
-        return Counter(
-            {s: len(found) for (kind, s), found in self.messages.items() if kind == token}
-        )
-
 
 def replay(frames, answers, lost=()):
     """
@@ -160,7 +112,7 @@ def replay(frames, answers, lost=()):
 
     The first snapshot of every book is answered at once, later ones never.
     """
-    books, consumer = Books(), Consumer()
+    books, consumer = Books(), Asking()
     for symbol, body in answers.items():
         books.take(symbol, body)
     broken = None
@@ -212,7 +164,7 @@ def exactly(number, exponent):
 def test_every_number_of_every_other_frame_is_exact(frames):
     checked: Counter[str] = Counter()
     for received_ns, frame in frames:
-        consumer, data = Consumer(), json.loads(frame)["data"]
+        consumer, data = Asking(), json.loads(frame)["data"]
         if data.get("e") == "depthUpdate":
             continue
         consumer.hear(received_ns, frame)
@@ -271,15 +223,6 @@ def lossy(frames, answers):
     return found
 
 
-def unchanged(consumer, symbol):
-    """Return what is published of all but this book."""
-    return {
-        key: [message.SerializeToString() for message in found]
-        for key, found in consumer.messages.items()
-        if key != ("orderbook", symbol)
-    }
-
-
 def test_one_lost_update_makes_one_gap_and_one_call_for_that_book_alone(frames, answers):
     _, whole = replay(frames, answers)
     losses = lossy(frames, answers)
@@ -293,7 +236,7 @@ def test_one_lost_update_makes_one_gap_and_one_call_for_that_book_alone(frames, 
         assert [want.symbol for want in consumer.unanswered] == [symbol]
         before = [m for m in whole.messages["orderbook", symbol] if m.received_ns < frames[lost][0]]
         assert consumer.messages["orderbook", symbol] == before
-        assert unchanged(consumer, symbol) == unchanged(whole, symbol)
+        assert consumer.but(symbol) == whole.but(symbol)
 
         # The answer makes it whole.
         consumer.answer(symbol, books.as_answer(symbol), frames[-1][0])
@@ -349,7 +292,7 @@ def test_what_was_held_back_is_published_after_a_snapshot_of_its_middle(frames, 
 
 def test_a_lost_trade_is_asked_for(frames):
     trades = [frame for _, frame in frames if b'"e":"aggTrade","E":1633998523963' in frame]
-    consumer = Consumer()
+    consumer = Asking()
     (first,) = trades
     later = first.replace(b'"a":15683430', b'"a":15683433')
 
@@ -391,7 +334,7 @@ def decimals(step):
 
 def test_six_minutes_of_the_busiest_book_are_right_at_every_update(recorded_data):
     """Every line is there in order, so there is no gap, and one call for a snapshot."""
-    books, consumer, wants = Books(), Consumer(), []
+    books, consumer, wants = Books(), Asking(), []
     early: list[bytes] = []
     updates = 0
     with gzip.open(recorded_data / "hftbacktest" / "spot_btcusdt_20240808.gz") as file:

@@ -8,19 +8,15 @@ for each side.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from pipeline.core.messages import Accepted
 from pipeline.core.normalise import Resubscribe
 from pipeline.core.spec import SourceSpec
-from pipeline.flow import Stages
-from streams.core.market import KINDS
-from streams.core.proto.market_pb2 import FLAG_SNAPSHOT, Control
-from tests.unit.pipeline.fakes import FakePublisher
+from streams.core.proto.market_pb2 import FLAG_SNAPSHOT
+from tests.recorded.consumer import Consumer, received
 
 pytestmark = pytest.mark.recorded
 
@@ -31,10 +27,7 @@ SPEC = SourceSpec(
 
 @pytest.fixture(scope="module")
 def frames(recorded_data):
-    """Return (received_ns, frame) of each frame that was received."""
-    lines = (recorded_data / "cryptofeed" / "DERIBIT.ws.1.0").read_bytes().splitlines()
-    received = [line.split(b": ", 1) for line in lines if line[:1].isdigit()]
-    return [(int(Decimal(at.decode()) * 10**9), frame) for at, frame in received]
+    return received(recorded_data / "cryptofeed" / "DERIBIT.ws.1.0")
 
 
 class Books:
@@ -80,59 +73,12 @@ def notification(symbol, data):
     return json.dumps({"jsonrpc": "2.0", "method": "subscription", "params": params}).encode()
 
 
-class Consumer:
-    """What somebody knows who reads what is published."""
-
-    def __init__(self):
-        self.publisher = FakePublisher()
-        self.stages = Stages(SPEC, self.publisher, lambda: 1)
-        self.sides = {}
-        self.messages = defaultdict(list)
-        self.controls = []
-
-    def hear(self, received_ns, frame):
-        self.stages.accept(frame, received_ns)
-        for subject, payload, _ in self.publisher.submitted:
-            token = subject.split(".")[3]
-            message: Any = KINDS[token]()
-            message.ParseFromString(payload)
-            assert message.venue == "deribit"
-            assert message.received_ns == received_ns
-            if message.HasField("control"):
-                self.controls.append((message.symbol, Control.Kind.Name(message.control.kind)))
-            else:
-                self.messages[token, message.symbol].append(message)
-                if token == "orderbook":
-                    self.apply(message)
-        self.publisher.submitted.clear()
-
-    def apply(self, message):
-        if message.flags & FLAG_SNAPSHOT:
-            self.sides[message.symbol] = {"bids": {}, "asks": {}}
-        sides = self.sides[message.symbol]
-        for side, prices, quantities in (
-            (sides["bids"], message.bid_prices, message.bid_quantities),
-            (sides["asks"], message.ask_prices, message.ask_quantities),
-        ):
-            for price, quantity in zip(prices, quantities, strict=True):
-                at = Decimal(price).scaleb(message.price_exponent)
-                if quantity:
-                    side[at] = Decimal(quantity).scaleb(message.quantity_exponent)
-                else:
-                    side.pop(at, None)
-
-    def numbers(self, token):
-        return Counter(
-            {s: len(found) for (kind, s), found in self.messages.items() if kind == token}
-        )
-
-
 def channel_of(frame):
     return json.loads(frame).get("params", {}).get("channel", "")
 
 
 def test_every_frame_is_published_and_every_book_is_right_at_every_update(frames):
-    books, consumer = Books(), Consumer()
+    books, consumer = Books(), Consumer(SPEC)
 
     for received_ns, frame in frames:
         consumer.hear(received_ns, frame)
@@ -164,7 +110,7 @@ def test_every_number_of_a_ticker_is_exact(frames):
     for received_ns, frame in frames:
         if not channel_of(frame).startswith("ticker."):
             continue
-        consumer = Consumer()
+        consumer = Consumer(SPEC)
         consumer.hear(received_ns, frame)
         ((message,),) = consumer.messages.values()
         data = json.loads(frame, parse_float=Decimal)["params"]["data"]
@@ -196,14 +142,14 @@ def lossy(frames):
 
 
 def test_one_lost_change_makes_one_gap_and_one_new_subscription_of_that_book_alone(frames):
-    whole = Consumer()
+    whole = Consumer(SPEC)
     for received_ns, frame in frames:
         whole.hear(received_ns, frame)
     losses = lossy(frames)
     assert len(losses) > 20
 
     for lost in losses:
-        books, consumer = Books(), Consumer()
+        books, consumer = Books(), Consumer(SPEC)
         symbol = json.loads(frames[lost][1])["params"]["data"]["instrument_name"]
         for index, (received_ns, frame) in enumerate(frames):
             books.hear(frame)
@@ -215,7 +161,7 @@ def test_one_lost_change_makes_one_gap_and_one_new_subscription_of_that_book_alo
         assert consumer.stages.wants[0].symbol == symbol
         before = [m for m in whole.messages["orderbook", symbol] if m.received_ns < frames[lost][0]]
         assert consumer.numbers("orderbook")[symbol] == len(before)
-        assert unchanged(consumer, symbol) == unchanged(whole, symbol)
+        assert consumer.but(symbol) == whole.but(symbol)
 
         # The new subscription begins with a snapshot, and from there on all is well.
         last = whole.messages["orderbook", symbol][-1]
@@ -225,12 +171,3 @@ def test_one_lost_change_makes_one_gap_and_one_new_subscription_of_that_book_alo
         assert consumer.sides == books.sides
         assert consumer.messages["orderbook", symbol][-1].flags == FLAG_SNAPSHOT
         assert len(consumer.stages.wants) == 1
-
-
-def unchanged(consumer, symbol):
-    """Return what is published of all but this book."""
-    return {
-        key: [message.SerializeToString() for message in found]
-        for key, found in consumer.messages.items()
-        if key != ("orderbook", symbol)
-    }

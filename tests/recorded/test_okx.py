@@ -8,7 +8,7 @@ for each side, and a CRC of our own.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from decimal import Decimal
 from itertools import chain, zip_longest
 from typing import Any
@@ -18,10 +18,8 @@ import pytest
 from pipeline.core.messages import Accepted
 from pipeline.core.normalise import Resubscribe
 from pipeline.core.spec import SourceSpec
-from pipeline.flow import Stages
-from streams.core.market import KINDS
-from streams.core.proto.market_pb2 import FLAG_SNAPSHOT, Aggressor, Control
-from tests.unit.pipeline.fakes import FakePublisher
+from streams.core.proto.market_pb2 import Aggressor
+from tests.recorded.consumer import Consumer, received
 
 pytestmark = pytest.mark.recorded
 
@@ -31,10 +29,7 @@ SYMBOLS = {"BTC-USDT", "BTC-USD-220527", "UNI-USD-SWAP"}
 
 @pytest.fixture(scope="module")
 def frames(recorded_data):
-    """Return (received_ns, frame) of each frame that was received."""
-    lines = (recorded_data / "cryptofeed" / "OKX.ws.1.0").read_bytes().splitlines()
-    received = [line.split(b": ", 1) for line in lines if line[:1].isdigit()]
-    return [(int(Decimal(at.decode()) * 10**9), frame) for at, frame in received]
+    return received(recorded_data / "cryptofeed" / "OKX.ws.1.0")
 
 
 def told_book(frame):
@@ -111,64 +106,8 @@ class Books:
         return json.dumps({"arg": arg, "action": "snapshot", "data": [data]}).encode()
 
 
-class Consumer:
-    """What somebody knows who reads what is published."""
-
-    def __init__(self):
-        self.publisher = FakePublisher()
-        self.stages = Stages(SPEC, self.publisher, lambda: 1)
-        self.sides = {}
-        self.messages = defaultdict(list)
-        self.controls = []
-        self.ids: Counter[str] = Counter()
-
-    def hear(self, received_ns, frame):
-        self.stages.accept(frame, received_ns)
-        for subject, payload, msg_id in self.publisher.submitted:
-            token = subject.split(".")[3]
-            message: Any = KINDS[token]()
-            message.ParseFromString(payload)
-            assert message.venue == "okx"
-            assert message.received_ns == received_ns
-            self.ids[msg_id] += 1
-            if message.HasField("control"):
-                self.controls.append((message.symbol, Control.Kind.Name(message.control.kind)))
-                self.control = message.control
-            else:
-                self.messages[token, message.symbol].append(message)
-                if token == "orderbook":
-                    self.apply(message)
-        self.publisher.submitted.clear()
-
-    def apply(self, message):
-        if message.flags & FLAG_SNAPSHOT:
-            self.sides[message.symbol] = {"bids": {}, "asks": {}}
-        sides = self.sides[message.symbol]
-        for side, prices, quantities in (
-            (sides["bids"], message.bid_prices, message.bid_quantities),
-            (sides["asks"], message.ask_prices, message.ask_quantities),
-        ):
-            for price, quantity in zip(prices, quantities, strict=True):
-                at = Decimal(price).scaleb(message.price_exponent)
-                if quantity:
-                    side[at] = Decimal(quantity).scaleb(message.quantity_exponent)
-                else:
-                    side.pop(at, None)
-
-    def numbers(self, token):
-        return {s: len(found) for (kind, s), found in self.messages.items() if kind == token}
-
-    def but(self, symbol):
-        """Return what is published of all but this symbol's book."""
-        return {
-            key: [message.SerializeToString() for message in found]
-            for key, found in self.messages.items()
-            if key != ("orderbook", symbol)
-        }
-
-
 def test_every_frame_is_published_and_every_book_is_right_at_every_update(frames):
-    books, consumer = Books(), Consumer()
+    books, consumer = Books(), Consumer(SPEC)
 
     for received_ns, frame in frames:
         consumer.hear(received_ns, frame)
@@ -195,7 +134,7 @@ def test_every_frame_is_published_and_every_book_is_right_at_every_update(frames
 
 
 def test_every_number_of_a_trade_and_of_a_ticker_is_exact(frames):
-    consumer = Consumer()
+    consumer = Consumer(SPEC)
     told: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
     for received_ns, frame in frames:
         consumer.hear(received_ns, frame)
@@ -269,7 +208,7 @@ def updates(frames):
 
 
 def whole(frames):
-    consumer = Consumer()
+    consumer = Consumer(SPEC)
     for received_ns, frame in frames:
         consumer.hear(received_ns, frame)
     return consumer
@@ -284,7 +223,7 @@ def test_one_lost_update_is_found_by_checksum_and_mended_for_that_book_alone(fra
         symbol = told_book(frames[lost][1])[0]
         gap = found_at(frames, lost)
         shown += gap is not None
-        books, consumer = Books(), Consumer()
+        books, consumer = Books(), Consumer(SPEC)
         for index, (received_ns, frame) in enumerate(frames):
             books.hear(frame)
             if index != lost:
@@ -332,7 +271,7 @@ def test_one_lost_update_is_found_by_its_number_at_the_next_one(frames, start):
         later = [at for at, book in enumerate(told) if at > lost and book and book[0] == symbol]
         if not later:
             continue
-        books, consumer = Books(), Consumer()
+        books, consumer = Books(), Consumer(SPEC)
         for index, (received_ns, frame) in enumerate(frames):
             books.hear(frame)
             if index != lost:
