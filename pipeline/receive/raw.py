@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 
-from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport
 
 from pipeline.core.errors import LinkLost
 from pipeline.receive.silence import Silence
@@ -95,7 +95,7 @@ class RawLink(WSListener):
         if transport is None:
             return
         if not transport.is_disconnected:
-            transport.send_close()
+            transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         try:
             # Also of a link that is closed: what the library objected to waits to be asked for.
@@ -118,7 +118,8 @@ class RawLink(WSListener):
         elif kind == WSMsgType.PING:
             answer_ping(transport, frame)
         elif kind == WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code())
+            # Not the peer's own code: it need not have one, and what the library then says is none.
+            transport.send_close(WSCloseCode.OK)
             transport.disconnect()
 
     def _add(self, transport: WSTransport, frame: WSFrame, *, follows: bool) -> None:

@@ -6,6 +6,7 @@ import socket
 from base64 import b64encode
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import serve
@@ -94,6 +95,37 @@ async def test_hands_on_each_message_then_says_the_link_is_lost(kind):
             await hold(spec(port, **kind), stages, None)
 
     assert stages.frames == [b"one", b"two"]
+
+
+async def test_a_link_is_closed_as_the_protocol_wants_it(kind):
+    codes: list[int | None] = []
+
+    async def note(link):
+        await link.send("one")
+        await link.wait_closed()
+        codes.append(link.close_code)
+
+    async with exchange(note) as port:
+        with pytest.raises(errors.LinkLost, match="silent"):
+            await hold(spec(port, silence_s=0.1, **kind), Pages(), None)
+
+    assert codes == [1000]
+
+
+async def test_a_close_without_a_code_is_answered_by_a_valid_one():
+    heard: list[Any] = []
+
+    async def close_without_a_word(link):
+        async with link.send_context():
+            link.protocol.send_close()
+        await link.wait_closed()
+        heard.append(link.protocol.parser_exc)
+
+    async with exchange(close_without_a_word) as port:
+        with pytest.raises(errors.LinkLost, match="closed"):
+            await hold(spec(port, trusted=True), Pages(), None)
+
+    assert heard == [None]
 
 
 async def test_fragments_are_one_message(kind):
