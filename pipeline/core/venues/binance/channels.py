@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 import msgspec
 
-from pipeline.core.errors import BadOption
 from pipeline.core.venues.venue import Channel
+from pipeline.core.venues.wishes import check_wishes, written
 
 INTERVALS = (
     "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
@@ -36,8 +36,8 @@ DEPTH = {
 # The best bid and offer of all symbols at once.
 ALL_TICKERS = "!bookTicker"
 
-# What stands in a stream's name, between or beside its parts, or in no symbol at all.
-_NO_SYMBOL = re.compile(r"[@/!\s\"\\?*]")
+# What stands between or beside the parts of a stream's name, or in patterns.
+_NO_SYMBOL = "@/!?*"
 _STREAM = re.compile(
     r"(?P<symbol>[^@/!]+)@(?:"
     r"(?P<trade>trade|aggTrade)|(?P<ticker>bookTicker)|(?P<orderbook>depth(?:@\d{1,6}ms)?)|"
@@ -65,26 +65,14 @@ def channels(
     Raises:
         BadOption: A type, an interval or a symbol that the market cannot have.
     """
-    for data_type in types:
-        if data_type not in suffixes:
-            raise BadOption("types", f"{data_type} does not exist in this market of Binance")
-    if "kline" in types:
-        for interval in intervals:
-            if interval not in known_intervals:
-                raise BadOption("intervals", f"Binance has no candles of {interval}")
+    check_wishes("this market of Binance", types, suffixes, intervals, known_intervals)
     return [
         Channel(f"{symbol.lower()}@{suffixes[data_type]}{interval}", data_type, symbol, interval)
-        for symbol in map(_checked, symbols)
+        for symbol in (written(symbol, _NO_SYMBOL) for symbol in symbols)
         for data_type in types
         if data_type != "funding" or not _DATED.fullmatch(symbol)
         for interval in (intervals if data_type == "kline" else ("",))
     ]
-
-
-def _checked(symbol: str) -> str:
-    if not symbol or _NO_SYMBOL.search(symbol) or not symbol.isprintable():
-        raise BadOption("symbols", "a symbol has no space, no control character and none of @/!?*")
-    return symbol.upper()
 
 
 def channels_in(endpoint: str) -> list[Channel]:

@@ -54,14 +54,11 @@ def named(
     Return the channels of these types and symbols, symbol by symbol, each once.
 
     Raises:
-        BadOption: A symbol that cannot be, or an interval of which there are no candles.
+        BadOption: A symbol that cannot be.
     """
     for symbol in symbols:
         if not _SYMBOL.fullmatch(symbol):
             raise BadOption("symbols", "a symbol of Deribit has letters, digits, - and _ only")
-    for interval in intervals if "kline" in types else ():
-        if interval not in INTERVALS:
-            raise BadOption("intervals", f"Deribit has no candles of {interval!r}")
     found = (
         channel
         for symbol in symbols

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
-from pipeline.core.errors import BadOption, DecodeError
+from pipeline.core.errors import DecodeError
 from pipeline.core.messages import Hearing, OrderBook, Trade
 from pipeline.core.venues.deribit import channels as naming
 from pipeline.core.venues.deribit import rest, sequence
@@ -21,6 +21,7 @@ from pipeline.core.venues.venue import (
     Step,
     chosen,
 )
+from pipeline.core.venues.wishes import check_wishes
 
 
 class Deribit:
@@ -69,9 +70,7 @@ class Deribit:
     def channels(
         self, types: Sequence[str], symbols: Sequence[str], intervals: Sequence[str]
     ) -> list[Channel]:
-        for data_type in types:
-            if data_type not in self.types:
-                raise BadOption("types", f"{self.title} has no data of type {data_type!r}")
+        check_wishes(self.title, types, self.types, intervals, naming.INTERVALS)
         return naming.named(types, symbols, intervals, speed=self._speed, ticker=self._ticker)
 
     def channels_in(self, endpoint: str) -> list[Channel]:

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from pipeline.core.errors import BadOption
 from pipeline.core.venues.venue import Channel
+from pipeline.core.venues.wishes import check_wishes, written
 
 # The channels to choose from.
 OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -46,7 +46,7 @@ CANDLES: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 
-_NO_SYMBOL = re.compile(r"[\s:,\"\\?*]")
+_NO_SYMBOL = ":,?*"
 # The paths that the venue itself serves.
 _OWN_PATH = re.compile(r"(?:/ws/v5(?:/(?:public|business))?)?/?")
 
@@ -66,16 +66,10 @@ def channels(
     Raises:
         BadOption: A type, an interval or a symbol that OKX cannot have.
     """
-    for data_type in types:
-        if data_type not in TYPES:
-            raise BadOption("types", f"OKX has no {data_type}")
-    if "kline" in types:
-        for interval in intervals:
-            if interval not in CANDLES:
-                raise BadOption("intervals", f"OKX has no candles of {interval}")
+    check_wishes("OKX", types, TYPES, intervals, CANDLES)
     return [
         Channel(f"{name}:{symbol}", data_type, symbol, interval)
-        for symbol in map(_checked, symbols)
+        for symbol in (written(symbol, _NO_SYMBOL) for symbol in symbols)
         for data_type in types
         if data_type != "funding" or symbol.endswith("-SWAP")
         for name, interval in _named(names, data_type, intervals)
@@ -88,12 +82,6 @@ def _named(
     if data_type == "kline":
         return [(CANDLES[interval], interval) for interval in intervals]
     return [(names[data_type], "")]
-
-
-def _checked(symbol: str) -> str:
-    if not symbol or _NO_SYMBOL.search(symbol) or not symbol.isprintable():
-        raise BadOption("symbols", "a symbol has no space, no control character and none of :,?*")
-    return symbol.upper()
 
 
 def request(operation: str, channels: Sequence[Channel], number: int) -> bytes:

@@ -26,6 +26,7 @@ from pipeline.core.messages import (
 from pipeline.core.venues import VENUES
 from pipeline.core.venues.binance import BinanceSpot
 from pipeline.core.venues.binance import decode as decode_module
+from tests.unit.pipeline.core.anything import json_values
 
 SPOT, USDM, COINM = "binance", "binance-usdm", "binance-coinm"
 
@@ -389,13 +390,6 @@ def test_bad_frames_are_our_error_with_a_reason_to_count_by(bad, reason):
         decode(bad)
 
     assert caught.value.reason == reason
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @st.composite

@@ -10,6 +10,7 @@ from pipeline.core.errors import DecodeError
 from pipeline.core.messages import Aggressor, OrderBook, Trade
 from pipeline.core.venues import VENUES
 from pipeline.core.venues.venue import Call, Instrument
+from tests.unit.pipeline.core.anything import json_values
 
 SPOT, USDM, COINM = "binance", "binance-usdm", "binance-coinm"
 ALL = (SPOT, USDM, COINM)
@@ -258,13 +259,6 @@ def read(made, reader, data):
 def test_another_answer_is_our_error(name, reader, bad):
     with pytest.raises(DecodeError):
         read(venue(name), reader, bad)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @st.composite

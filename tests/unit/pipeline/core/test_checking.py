@@ -8,6 +8,7 @@ from pipeline.core.checking import SHAPES, faults, shaped
 from pipeline.core.errors import BadOption
 from pipeline.core.spec import HandshakeStep, SourceSpec
 from pipeline.core.venues import VENUES
+from tests.unit.pipeline.core.anything import json_values
 
 
 def spec(venue="binance", **more):
@@ -96,13 +97,6 @@ def test_a_pattern_is_looked_up_where_the_venue_or_the_operator_has_a_table():
     assert wrong(**pattern) == {}
     assert wrong(**pattern, endpoint="wss://stream.binance.com:443/stream") == {}
     assert wrong(**pattern, endpoint="ws://h/", rest_endpoint="http://h") == {}
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 
 
 def outcome(field, value):

@@ -24,6 +24,7 @@ from pipeline.core.messages import (
     Trade,
 )
 from pipeline.core.venues.okx import Okx
+from tests.unit.pipeline.core.anything import json_values
 
 TRADE: dict[str, Any] = {
     "instId": "BTC-USDT", "tradeId": "130639474", "px": "42219.9", "sz": "0.12060306",
@@ -434,11 +435,6 @@ def test_bad_frames_are_our_error_with_a_reason_to_count_by(bad, reason):
     assert caught.value.reason == reason
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
 nearly_right = st.sampled_from(FRAMES).flatmap(
     lambda right: st.dictionaries(st.sampled_from(sorted(right[1])), json_values, max_size=3).map(
         lambda changed: frame(right[2], right[1] | changed, **right[3])
