@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 
 from pipeline.core.addresses import completed
-from pipeline.core.errors import BadOption, PipelineError, ReceiveError
+from pipeline.core.errors import BadOption, ReceiveError
 from pipeline.core.spec import SourceSpec
 from pipeline.core.status import SourceStatus, State
 from pipeline.core.venues import venue_of
@@ -18,14 +17,10 @@ from pipeline.supervise.link import Link
 from pipeline.supervise.means import Means
 from pipeline.supervise.plan import Plan
 from pipeline.supervise.slot import Slot
-
-logger = logging.getLogger(__name__)
+from pipeline.supervise.standing import Standing
 
 TICK_S = 1.0
 MAX_ERROR = 200
-
-# The worst of its links is what a source stands for.
-_WORST = (State.DEGRADED, State.RECONNECTING, State.CONNECTING, State.RUNNING)
 
 
 class Source:
@@ -63,11 +58,8 @@ class Source:
         self._carried: dict[str, Channel] = {}
         self._news = asyncio.Event()
         self._tick_s = 0.0
-        self._state = State.CONNECTING
-        self._since_ns = means.clock_ns()
-        self.began_ns: int = before.began_ns if before is not None else self._since_ns
-        self._last_error = ""
-        self._alerted = False
+        self._standing = Standing(spec.source_id, means)
+        self.began_ns: int = before.began_ns if before is not None else self._standing.since_ns
 
     async def run(self) -> None:
         """Hold the links, again and again. Returns only when the source refuses us."""
@@ -80,7 +72,7 @@ class Source:
         except (ReceiveError, BadOption) as e:
             if not e.permanent:
                 raise
-            self._refuse(e)
+            self._standing.refuse(e)
         finally:
             await self._close()
 
@@ -93,16 +85,16 @@ class Source:
 
     def end(self) -> None:
         """Say so; its task has ended."""
-        self._enter(State.STOPPED)
+        self._standing.enter(State.STOPPED)
 
     def status(self) -> SourceStatus:
-        self._look()
+        self._standing.look({slot.state for slot in self._slots})
         stages, counts = self.stages, self.stages.normaliser.counts
         return SourceStatus(
             source_id=self.spec.source_id,
             began_ns=self.began_ns,
-            state=self._state,
-            since_ns=self._since_ns,
+            state=self._standing.state,
+            since_ns=self._standing.since_ns,
             last_error=self._complaint()[:MAX_ERROR],
             received=stages.received,
             published=stages.published,
@@ -130,7 +122,7 @@ class Source:
         return Link(line, self._hold, self._stir)
 
     def lost(self, slot: Slot, link: Link, error: ReceiveError) -> None:
-        self._last_error = str(error)
+        self._standing.last_error = str(error)
         told = link.line.talk.subscriptions
         # A link that never brought anything has nothing to end.
         self._silence(told.taken.values() if link.line.heard else (), str(error))
@@ -155,8 +147,8 @@ class Source:
             self._tick_s = now_s + TICK_S
             self.stages.tell(self.stages.normaliser.look(self._now_ns()), self._now_ns())
             self._plan.refresh(now_s)
-        self._look()
-        self._announce()
+        self._standing.look({slot.state for slot in self._slots})
+        self._standing.announce(degraded=any(slot.degraded for slot in self._slots))
         errand_s = self._errands.run(now_s, self._slots)
         return min(due_s, self._tick_s, errand_s)
 
@@ -233,42 +225,12 @@ class Source:
             self._slots = []
         self._bury()
 
-    def _refuse(self, error: PipelineError) -> None:
-        self._last_error = str(error)
-        self._enter(State.REFUSED)
-        source_id = self.spec.source_id
-        text = f"{source_id} is not tried again until its settings change: {error}"
-        logger.error("%s: %s; not tried again until its settings change", source_id, error)
-        self._means.voice.alert("critical", "source_refused", text, source=source_id)
-
-    def _look(self) -> None:
-        if self._state not in (State.REFUSED, State.STOPPED):
-            states = {slot.state for slot in self._slots}
-            self._enter(next((s for s in _WORST if s in states), State.CONNECTING))
-
-    def _enter(self, state: State) -> None:
-        if state is not self._state:
-            self._state = state
-            self._since_ns = self._now_ns()
-
-    def _announce(self) -> None:
-        degraded = any(slot.degraded for slot in self._slots)
-        if degraded is self._alerted:
-            return
-        self._alerted = degraded
-        source_id = self.spec.source_id
-        if degraded:
-            text = f"{source_id} fails again and again, and is still tried: {self._last_error}"
-            self._means.voice.alert("warning", "source_degraded", text, source=source_id)
-        else:
-            self._means.voice.event("source_recovered", source=source_id)
-
     def _complaint(self) -> str:
         """
         Return the last error; before it, subscriptions that the venue does not take; behind it,
         what cannot be had over REST.
         """
-        said = [self._last_error] if self._last_error else []
+        said = [self._standing.last_error] if self._standing.last_error else []
         refused: dict[str, str] = {}
         for line in self._lines():
             refused |= line.talk.subscriptions.refused
