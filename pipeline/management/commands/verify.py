@@ -17,8 +17,9 @@ from msgspec import structs
 
 from pipeline.core.tally import Silence, Tally
 from pipeline.management.listening import listen
-from pipeline.services import verifying
-from pipeline.services.verifying import Check, Declared, Grade
+from pipeline.services import installed, verifying
+from pipeline.services.installed import Check, Grade
+from pipeline.services.verifying import Declared
 from streams.core.errors import BadDefinition, BrokerError
 from streams.core.templates import TYPES
 
@@ -77,8 +78,8 @@ class Command(BaseCommand):
 
     def _look(self, checks: list[Check]) -> Declared | None:
         """Return what to listen for; None where that cannot be known, or nobody could tell."""
-        self._note(checks, verifying.dependencies(lock=settings.BASE_DIR / "requirements.txt"))
-        self._note(checks, verifying.database())
+        self._note(checks, installed.dependencies(lock=settings.BASE_DIR / "requirements.txt"))
+        self._note(checks, installed.database())
         if checks[-1].grade is Grade.BAD:
             return None
         try:

@@ -10,7 +10,7 @@ from pipeline.core.expected import Expected
 from pipeline.management.commands.verify import duration
 from pipeline.models import DataSource
 from pipeline.services import verifying
-from pipeline.services.verifying import Grade
+from pipeline.services.installed import Grade, database, dependencies
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -28,13 +28,13 @@ def row(name, **more):
 def test_packages_are_compared_with_the_lock_file(lock):
     installed = metadata.version("django")
     lock.write_text(f"# ours\ndjango=={installed} \\\n    --hash=sha256:0\n")
-    same = verifying.dependencies(lock=lock)
+    same = dependencies(lock=lock)
     lock.write_text("django==1.0 \\\n")
-    other = verifying.dependencies(lock=lock)
+    other = dependencies(lock=lock)
     lock.write_text("django==1.0\nno-such-package==2\nof-windows==1 ; sys_platform == 'win32'\n")
-    missing = verifying.dependencies(lock=lock)
+    missing = dependencies(lock=lock)
     lock.unlink()
-    unknown = verifying.dependencies(lock=lock)
+    unknown = dependencies(lock=lock)
 
     assert (same.grade, "1 package as locked" in same.told) == (Grade.GOOD, True)
     assert (other.grade, "(locked: 1.0)" in other.told) == (Grade.POOR, True)
@@ -44,7 +44,7 @@ def test_packages_are_compared_with_the_lock_file(lock):
 
 @pytest.mark.django_db
 def test_the_database_of_this_test_is_migrated():
-    assert verifying.database().grade is Grade.GOOD
+    assert database().grade is Grade.GOOD
 
 
 @pytest.mark.django_db
