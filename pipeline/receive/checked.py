@@ -7,6 +7,7 @@ fills memory; and a peer that pings without end and reads nothing makes the answ
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -61,7 +62,12 @@ class CheckedLink(ClientConnection):
         )
         self._line = line
         self._fragments = 0
+        self._wire: WSTransport | None = None
         self._over = False
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._wire = transport
+        super().on_ws_connected(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._over:
@@ -105,6 +111,16 @@ class CheckedLink(ClientConnection):
 
     async def say(self, text: bytes) -> None:
         await self.send(text, text=True)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        try:
+            await super().close(code, reason)
+        except asyncio.CancelledError:
+            # Nobody waits for the peer any longer. Left alone, its socket would stay open.
+            if self._wire is not None:
+                self._wire.disconnect(graceful=False)
+            await self.wait_closed()
+            raise
 
 
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)

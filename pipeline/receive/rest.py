@@ -73,7 +73,9 @@ class Rest:
             from aiohttp import ClientSession, DummyCookieJar, TCPConnector  # noqa: PLC0415
 
             self._session = ClientSession(
-                connector=TCPConnector(limit=16, ssl=self._ssl or True),
+                # Not here: hosts that never answer would keep the others' callers waiting. Each
+                # host has a few seats, see `supervise.desk`.
+                connector=TCPConnector(limit=0, ssl=self._ssl or True),
                 cookie_jar=DummyCookieJar(),
                 # By our own hand, with a cap.
                 auto_decompress=False,

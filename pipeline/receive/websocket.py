@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Coroutine
 from http import HTTPStatus
 from ssl import SSLContext
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from picows import (
     WSError,
@@ -90,15 +90,17 @@ async def _connected(
 
 
 async def _open(spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s: float) -> Link:
+    made: list[Link] = []
+
     def begin(request: WSUpgradeRequest, response: WSUpgradeResponse) -> Link:
         if response.headers.get("Sec-WebSocket-Extensions"):
             raise WSHandshakeError("the peer insists on an extension")
-        if spec.trusted:
-            return RawLink(line)
-        return CheckedLink(line, request, response, _wire)
+        trusted = spec.trusted
+        made.append(RawLink(line) if trusted else CheckedLink(line, request, response, _wire))
+        return made[-1]
 
     options: dict[str, Any] = {"ssl_context": ssl} if line.url.startswith("wss:") else {}
-    _, found = await ws_connect(
+    await ws_connect(
         begin,
         line.url,
         **options,
@@ -114,10 +116,11 @@ async def _open(spec: SourceSpec, line: Line, ssl: SSLContext | None, connect_s:
         read_buffer_init_size=spec.buffer_size,
         logger_name=_wire,
     )
-    if found is None:
-        # How picows 2.3 says it.
+    if not made:
+        # How picows 2.3 says it: it returns.
         raise errors.LinkLost("closed during the handshake")
-    return cast(Link, found)
+    # One that ended with the very answer has its reason still, and what came before.
+    return made[-1]
 
 
 async def _listen(link: Link, silence_s: float) -> None:

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 # A book that begins anew without end does it this seldom.
 CAP_S = 60.0
+# The longest answers there are, 5,000 levels a side or 1,000 trades, have some 400 kB. Taken apart
+# they are thirty times as large, so there is a bound far below what a list of symbols may have.
+MAX_BODY = 2 * 1024 * 1024
 # Missed trades are of use only soon; after so many calls in vain there are none to be had.
 BACKFILL_TRIES = 5
 
@@ -74,7 +77,7 @@ class Errands:
         take = partial(self._take_snapshot, want.symbol)
         key = self._id, "snapshot", want.symbol
         fail = partial(self._fail, f"the book of {want.symbol}")
-        self._desk.order(Order(key, call, take, fail, attempt=want.attempt))
+        self._desk.order(Order(key, call, take, fail, attempt=want.attempt, max_bytes=MAX_BODY))
 
     def _take_snapshot(self, symbol: str, body: bytes) -> None:
         stages, now_ns = self._stages, self._means.clock_ns()
@@ -97,6 +100,7 @@ class Errands:
                 call,
                 partial(self._take_trades, want.symbol),
                 partial(self._fail, f"missed trades of {want.symbol}"),
+                max_bytes=MAX_BODY,
                 tries=BACKFILL_TRIES,
                 give_up=partial(self._give_up, want),
             )

@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 FRESH_S = 600.0
 # The longest lists of symbols that venues give are of some ten megabytes.
 MAX_BODY = 32 * 1024 * 1024
+# More than any venue has. A list of that length might be made up, to have us open hundreds of links.
+MAX_SYMBOLS = 20_000
 
 
 class Table:
@@ -62,6 +64,9 @@ class Table:
         if self.instruments and not found:
             # Nobody delists everything at once: rather an old list than none.
             logger.warning("%s: the venue's list of symbols came empty and is not used", self._name)
+            return
+        if len(found) > MAX_SYMBOLS:
+            logger.error("%s: a list of %d symbols is not used", self._name, len(found))
             return
         self.instruments = found
         for listener in list(self.listeners.values()):

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import itertools
 import json
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 MB = 1024 * 1024
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -93,6 +92,9 @@ class Link:
         ]  # fmt: skip
         await self.send(b"\r\n".join(lines))
 
+    async def pause(self, seconds):
+        await asyncio.sleep(seconds)
+
     async def gone(self):
         """Return when the client has closed; what it says is read and forgotten."""
         while await self._reader.read(MB):
@@ -151,65 +153,12 @@ class Honest:
     """Says a trade every other millisecond; their numbers go on over all its links."""
 
     def __init__(self):
-        self.sent = 0
+        self.sent = self.links = 0
 
     async def __call__(self, link):
+        self.links += 1
         await link.accept()
         while True:
             self.sent += 1
             await link.send(frame(trade(self.sent)))
             await asyncio.sleep(0.002)
-
-
-class Attack(NamedTuple):
-    """
-    Attributes:
-        ends: What the last error of the source then says, as a regular expression; empty if the
-            link goes on. raw: The same of a trusted link, where it is another one.
-        counts: The frames that were not decodable, by reason, if the link goes on.
-    """
-
-    deed: Deed
-    ends: str = ""
-    raw: str | None = None
-    counts: dict[str, int] = {}
-
-
-async def _drip(link):
-    await link.accept()
-    for byte in itertools.cycle(frame(b"x" * 60_000)):
-        await link.send(bytes([byte]))
-        await asyncio.sleep(0.02)
-
-
-async def _fragments(link, payload):
-    await link.accept()
-    await link.send(frame(payload, fin=False))
-    piece = frame(payload, 0, fin=False)
-    pieces = piece * max(1, 100_000 // len(piece))
-    while True:
-        await link.send(pieces)
-
-
-async def _huge(link):
-    await link.accept()
-    await link.send(frame(size=64 * MB), *[b"x" * MB] * 64)
-    await link.gone()
-
-
-async def _pings(link):
-    await link.accept()
-    while True:  # And reads nothing.
-        await link.send(frame(b"p" * 125, PING) * 500)
-
-
-async def _echoes(link):
-    """Say back what was said, the login in it too."""
-    await link.send(link.request)
-    await link.gone()
-
-
-async def _negotiates(link):
-    await link.accept(b"Sec-WebSocket-Extensions: permessage-deflate")
-    await link.send(frame(bomb(), rsv1=True))
-    await link.gone()
