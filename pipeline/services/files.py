@@ -19,20 +19,12 @@ from pipeline.services.declaring import overlapping
 from streams.broker.connect import RECONNECT_S, apart
 from streams.core.errors import BadDefinition
 from streams.services import templates
+from streams.services.brokerfiles import Item
 
 # What the worker's link to NATS is like, in the words of a file. It is tried for ever.
 OWN_CONNECTION = Connection(
     name="pipeline-worker", max_reconnect_attempts=-1, reconnect_time_wait=RECONNECT_S
 )
-
-
-class Item(msgspec.Struct, frozen=True):
-    """One object of the file: `action` is created, changed or unchanged; `fields` what differs."""
-
-    kind: str
-    name: str
-    action: str
-    fields: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):

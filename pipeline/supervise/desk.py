@@ -124,7 +124,7 @@ class Desk:
                     order.fail(str(e))
                     self._pace.close(e.wait_s)
                 except LinkLost as e:
-                    logger.info("%s: %s", ":".join(order.key), e)
+                    logger.info("%s: %s", _named(order), e)
                     order.fail(str(e))
                     return None
 
@@ -134,7 +134,7 @@ class Desk:
         try:
             order.take(body)
         except DecodeError as e:
-            logger.info("%s: an answer that cannot be used: %s", ":".join(order.key), e.reason)
+            logger.info("%s: an answer that cannot be used: %s", _named(order), e.reason)
             order.fail(f"REST: an answer that cannot be used: {e.reason}")
             task = asyncio.current_task()
             assert task is not None
@@ -143,3 +143,7 @@ class Desk:
 
     def _settle(self, order: Order) -> None:
         self._under_way.pop(order.key, None)
+
+
+def _named(order: Order) -> str:
+    return " ".join(filter(None, order.key))

@@ -35,6 +35,10 @@ class Item(msgspec.Struct, frozen=True):
     action: str
     fields: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        fields = f": {', '.join(self.fields)}" if self.fields else ""
+        return f"{self.action:9} {self.kind} {self.name}{fields}"
+
 
 class Report(msgspec.Struct, frozen=True):
     """

@@ -28,8 +28,7 @@ class Command(BaseCommand):
         except BadDefinition as e:
             raise CommandError(str(e), returncode=2) from e
         for item in report.items:
-            fields = f": {', '.join(item.fields)}" if item.fields else ""
-            self.stdout.write(f"{item.action:9} {item.kind} {item.name}{fields}")
+            self.stdout.write(str(item))
         for note in report.notes:
             self.stderr.write(self.style.WARNING(note))
         if report.dry_run:

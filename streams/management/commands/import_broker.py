@@ -33,8 +33,7 @@ class Command(BaseCommand):
         except BadDefinition as e:
             raise CommandError(str(e), returncode=2) from e
         for item in report.items:
-            fields = f": {', '.join(item.fields)}" if item.fields else ""
-            self.stdout.write(f"{item.action:9} {item.kind} {item.name}{fields}")
+            self.stdout.write(str(item))
         for name in report.without_password:
             self.stdout.write(_("user %s has no password and cannot log in") % name)
         if report.dry_run:
