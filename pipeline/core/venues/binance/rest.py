@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from pipeline.core.errors import DecodeError
 from pipeline.core.messages import Aggressor, OrderBook, Trade
 from pipeline.core.scale import whole
 from pipeline.core.venues.reading import (
@@ -60,6 +61,7 @@ class _Depth(msgspec.Struct, rename={"last_seq": "lastUpdateId", "event_ms": "E"
     bids: list[Level]
     asks: list[Level]
     event_ms: Milliseconds = 0  # futures only
+    symbol: str = ""  # COIN-M only
 
 
 class _AggregateTrade(msgspec.Struct, rename={"trade_ms": "T"}):
@@ -134,9 +136,11 @@ def snapshot_call(prefix: str, symbol: str, weight: int) -> Call:
 def snapshot(symbol: str, body: bytes) -> OrderBook:
     """
     Raises:
-        DecodeError: Not the documented answer.
+        DecodeError: Not the documented answer, or the book of another symbol.
     """
     found = parsed(_depth, body)
+    if found.symbol not in ("", symbol):
+        raise DecodeError("shape", "the book of another symbol")
     levels = found.bids + found.asks
     prices, price_exponent = whole([price for price, _ in levels])
     quantities, quantity_exponent = whole([quantity for _, quantity in levels])
