@@ -26,7 +26,7 @@ class Market:
     def __init__(self, dice, *, holes):
         self.seq = FIRST
         self.changes: list[tuple[int, int, int, int, int]] = []
-        self.books = {FIRST: ({}, {})}
+        self.books: dict[int, tuple[dict[int, int], dict[int, int]]] = {FIRST: ({}, {})}
         self._dice = dice
         self._steps = [1, 1, 3, 7] if holes else [1]
 
