@@ -273,7 +273,7 @@ def test_websocket_urls_are_endpoints(endpoint):
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "", "x", "http://host/", "ws://", "ws:///path", "ws://host:0/", "ws://host:99999/",
+        "x", "http://host/", "ws://", "ws:///path", "ws://host:0/", "ws://host:99999/",
         "ws://host:x/", "ws://user:hush@host/", "ws://user@host/", "ws://ho st/", "ws://host/\n",
         "ws://host/#part", "ws://[::1/", "ws://host/?a\tb",
     ],
