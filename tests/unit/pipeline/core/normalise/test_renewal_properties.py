@@ -6,6 +6,7 @@ and either may end at any time. What reaches consumers goes through a broker tha
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ class Market:
     def __init__(self, dice, *, holes):
         self.seq = FIRST
         self.changes: list[tuple[int, int, int, int, int]] = []
-        self.books: dict[int, tuple[dict[int, int], dict[int, int]]] = {FIRST: ({}, {})}
+        self.books: dict[int, Any] = {FIRST: ({}, {})}
         self._dice = dice
         self._steps = [1, 1, 3, 7] if holes else [1]
 
