@@ -58,7 +58,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         buffer_size: Bytes of one read.
         linger_ms: How long what was received may wait for more before it is handed on: waiting
             spares processor time.
-        trusted: The peer's frames are taken without the checks of the protocol (text, reserved bits).
+        trusted: The peer's frames are taken without checks of their text and reserved bits.
         checksums: Whether the venue's checksums are compared.
         backfill: Whether trades missed during an interruption are asked for.
         handshake: What to say and hear first; see `HandshakeStep`.

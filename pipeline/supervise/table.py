@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 FRESH_S = 600.0
 # The longest lists of symbols that venues give are of some ten megabytes.
 MAX_BODY = 32 * 1024 * 1024
-# More than any venue has. A list of that length might be made up, to have us open hundreds of links.
+# More than any venue has. A list so long might be made up, to have us open hundreds of links.
 MAX_SYMBOLS = 20_000
 
 
