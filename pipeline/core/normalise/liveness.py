@@ -64,6 +64,12 @@ class Liveness:
     def forget(self, channel: str) -> None:
         self._watches.pop(channel, None)
 
+    def set_back(self, now_ns: int) -> None:
+        """Note that the clock was set back to this."""
+        self._next_ns = now_ns
+        for watch in self._watches.values():
+            watch.since_ns = min(watch.since_ns, now_ns)
+
     def silent(self, now_ns: int) -> list[tuple[Stream, float]]:
         """Return the streams that have been silent for too long, and for how many seconds."""
         if now_ns < self._next_ns:

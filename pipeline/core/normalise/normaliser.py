@@ -77,6 +77,7 @@ class Normaliser:
         )
         self._numbering = Numbering(venue.name, templates, epoch)
         self._liveness = Liveness(stale_s or {})
+        self._looked_ns = 0
         self._streams: dict[Key, Stream] = {}
         # The same, but for candles, as records find them.
         self._takers: dict[type[Record], dict[str, Stream]] = {kind: {} for kind in DATA_TYPES}
@@ -209,6 +210,12 @@ class Normaliser:
         That is a STALE for each channel that has been silent too long, once per silence, and what
         was held back in vain.
         """
+        if now_ns < self._looked_ns:
+            # What is due after some seconds must not wait for the hour to come again.
+            self._liveness.set_back(now_ns)
+            for stream in self._streams.values():
+                stream.set_back(now_ns)
+        self._looked_ns = now_ns
         said: list[Outgoing] = []
         for stream in tuple(self._shared.waiting):
             said += stream.look(now_ns)

@@ -91,6 +91,10 @@ class Stream:
         """Return what is held back and may be published as it is: nothing else will come."""
         return ()
 
+    def set_back(self, now_ns: int) -> None:
+        """Note that the clock was set back to this: nothing was later."""
+        self.heard_ns = min(self.heard_ns, now_ns)
+
     def end(self) -> None:
         """Give back what was held."""
         self.shared.waiting.pop(self, None)

@@ -130,6 +130,13 @@ class BookSync(Stream):
             return self._tell("no snapshot of the book yet", now_ns)
         return ()
 
+    def set_back(self, now_ns: int) -> None:
+        super().set_back(now_ns)
+        self._waits_ns = min(self._waits_ns, now_ns)
+        self._asked_ns = min(self._asked_ns, now_ns)
+        self._whole_ns = min(self._whole_ns, now_ns)
+        self._good_ns = min(self._good_ns, now_ns)
+
     def end(self) -> None:
         super().end()
         self._held.release()

@@ -122,6 +122,11 @@ class Trades(Stream):
     def look(self, now_ns: int) -> Sequence[Outgoing]:
         return self._release() if now_ns >= self._until_ns else ()
 
+    def set_back(self, now_ns: int) -> None:
+        super().set_back(now_ns)
+        self._disturbed_ns = min(self._disturbed_ns, now_ns)
+        self._until_ns = min(self._until_ns, now_ns + HOLD_NS)
+
     def let_go(self) -> Sequence[Outgoing]:
         said: list[Outgoing] = []
         # Among those held there may be another gap, behind which the rest is held again.

@@ -74,6 +74,31 @@ class TestSilence:
         assert engine.look(at_s=1_300) == ["STALE"]
 
 
+class TestClocksThatAreSetBack:
+    def test_a_silence_is_told_after_its_time_all_the_same(self):
+        engine = Engine(stale_s={"trade": 10.0})
+        engine.subscribed(TRADES, at_s=5_000)
+        engine.take(trade(1), at_s=5_001)
+        engine.look(at_s=5_002)
+
+        assert engine.look(at_s=1_400) == []
+        assert engine.look(at_s=1_409) == []
+        assert engine.look(at_s=1_410) == ["STALE"]
+
+    def test_a_snapshot_is_asked_for_again_after_its_time_all_the_same(self):
+        engine = Engine()
+        engine.subscribed(channel(data_type="orderbook"), at_s=5_000)
+        engine.look(at_s=5_002)
+        asked = len(engine.wants)
+
+        engine.look(at_s=1_400)
+        engine.look(at_s=1_429)
+        assert len(engine.wants) == asked
+        engine.look(at_s=1_430)
+
+        assert len(engine.wants) == asked + 1
+
+
 class TestDisconnections:
     def test_each_subject_hears_of_it_once_also_one_that_never_spoke(self):
         engine = Engine()
