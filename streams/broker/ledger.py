@@ -12,6 +12,10 @@ from streams.core.counters import PublishCounters
 logger = logging.getLogger(__name__)
 
 SAY_AGAIN_S = 10.0
+# There is room again once so much is free. Not half of a large buffer: who fills that in one go
+# keeps the event loop from writing, and the server waits.
+ROOM = 2_000
+ROOM_BYTES = 1024 * 1024
 
 
 class Ledger:
@@ -93,7 +97,7 @@ class Ledger:
     def _make_room(self) -> None:
         if (
             not self.room.is_set()
-            and self.waiting <= self.max_waiting // 2
-            and self.bytes <= self.max_bytes // 2
+            and self.waiting <= self.max_waiting - min(ROOM, self.max_waiting // 2)
+            and self.bytes <= self.max_bytes - min(ROOM_BYTES, self.max_bytes // 2)
         ):
             self.room.set()

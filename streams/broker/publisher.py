@@ -22,6 +22,7 @@ from typing import Any, cast
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.transport import Transport
 
 from streams.broker.deliveries import Straight
 from streams.broker.dispatch import TICK_S, Dispatch
@@ -120,7 +121,7 @@ class Publisher:
         return Lingering(self, self._dispatch, linger_s)
 
     async def room(self) -> None:
-        """Return when half of the buffer is free again."""
+        """Return when a good part of the buffer is free again, half of it at most."""
         await self._ledger.room.wait()
 
     async def drain(self, within_s: float) -> bool:
@@ -177,18 +178,28 @@ class Publisher:
         self._link = self._client.stats["reconnects"]
 
     async def _write(self, blobs: list[bytes]) -> None:
+        transport = self._write_now(blobs)
+        if transport is None:
+            return
+        try:
+            await transport.drain()  # type: ignore[no-untyped-call]
+        except (OSError, RuntimeError) as e:
+            logger.debug("publisher: write failed: %s", e)
+
+    def _write_now(self, blobs: list[bytes]) -> Transport | None:
         # Past nats-py's own buffer, on purpose: it would write what it still holds in front of
         # our older records after a reconnect, and so change their order. What the dead link
         # swallowed is still in flight.
         transport = self._client._transport  # noqa: SLF001
         if not blobs or transport is None or not self._on_this_link():
-            return
+            return None
         try:
             transport.write(blobs[0] if len(blobs) == 1 else b"".join(blobs))
-            await transport.drain()  # type: ignore[no-untyped-call]
         except (OSError, RuntimeError) as e:
             # The client finds out by itself and comes back; then all of it is sent again.
             logger.debug("publisher: write failed: %s", e)
+            return None
+        return transport
 
     def _on_this_link(self) -> bool:
         return self._client.is_connected and self._client.stats["reconnects"] == self._link
@@ -198,7 +209,14 @@ class Publisher:
         try:
             status = msg.headers.get("Status") if msg.headers else None
             now_s = asyncio.get_running_loop().time()
+            # What it makes possible is written in this turn: with many records to be taken, the
+            # next turn is some milliseconds away, and the server would wait.
+            pause, self._pause = self._pause, None
             self._dispatch.answered(msg.subject, msg.data, status, now_s)
+            if pause is not None:
+                self._pause = pause
+                self._write_now(self._dispatch.work(now_s))
+                pause.end_at(self._dispatch.due_s)
         except Exception:
             # A bug here must not end the client's reading, and with it the connection.
             logger.exception("publisher: %s", msg.subject)

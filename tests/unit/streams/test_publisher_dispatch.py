@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.broker.dispatch import Dispatch
-from streams.broker.ledger import Ledger
+from streams.broker.ledger import ROOM, Ledger
 from streams.core.errors import BadSubject, TooLarge
 
 INBOX = "_INBOX.test."
@@ -540,3 +540,15 @@ async def test_room_and_drain_follow_what_is_kept():
 
     await waiting
     await asyncio.wait_for(world.ledger.until_settled(), 1)
+
+
+def test_who_waits_for_room_in_a_large_buffer_need_not_wait_for_half_of_it():
+    ledger = Ledger(max_waiting=50_000, max_bytes=1_000_000_000)
+    for _ in range(50_000):
+        ledger.took(1)
+    assert not ledger.room.is_set()
+
+    ledger.wrote(ROOM - 1)
+    assert not ledger.room.is_set()
+    ledger.wrote(1)
+    assert ledger.room.is_set()
