@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import time
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,7 @@ from typing import Any
 
 MB = 1024 * 1024
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+HONEST = "HONESTUSDT"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
@@ -51,9 +53,10 @@ def frame(  # noqa: PLR0913
     return head + (mask or b"") + payload
 
 
-def trade(number, symbol="BTCUSDT"):
+def trade(number, symbol="BTCUSDT", at_ms=1):
     data = {
-        "e": "trade", "E": 1, "s": symbol, "t": number, "p": "1.5", "q": "2", "T": 1, "m": True,
+        "e": "trade", "E": at_ms, "s": symbol, "t": number, "p": "1.5", "q": "2", "T": at_ms,
+        "m": True,
     }  # fmt: skip
     return json.dumps({"stream": f"{symbol.lower()}@trade", "data": data}).encode()
 
@@ -94,6 +97,10 @@ class Link:
 
     async def pause(self, seconds):
         await asyncio.sleep(seconds)
+
+    async def hear(self):
+        """Return what the client says next; b"" when it has closed."""
+        return await self._reader.read(MB)
 
     async def gone(self):
         """Return when the client has closed; what it says is read and forgotten."""
@@ -150,7 +157,10 @@ def answers(*parts, again=False):
 
 
 class Honest:
-    """Says a trade every other millisecond; their numbers go on over all its links."""
+    """
+    Says a trade every few milliseconds, with the time when it is said; their numbers go on over
+    all its links.
+    """
 
     def __init__(self):
         self.sent = self.links = 0
@@ -160,5 +170,5 @@ class Honest:
         await link.accept()
         while True:
             self.sent += 1
-            await link.send(frame(trade(self.sent)))
-            await asyncio.sleep(0.002)
+            await link.send(frame(trade(self.sent, HONEST, time.time_ns() // 1_000_000)))
+            await asyncio.sleep(0.005)
