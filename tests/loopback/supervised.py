@@ -80,13 +80,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(**more):
+async def house(*, clock_ns=time.time_ns, **more):
     publisher, herald = FakePublisher(), Herald()
     async with asyncio.TaskGroup() as tasks:
         supervisor = Supervisor(
             tasks,
             publisher,
-            clock_ns=time.time_ns,
+            clock_ns=clock_ns,
             dice=random.Random(1).random,  # noqa: S311
             voice=herald,
             **more,
