@@ -17,7 +17,7 @@ from typing import Protocol, cast
 
 from pipeline.core.encode import encode
 from pipeline.core.errors import DecodeError
-from pipeline.core.messages import DATA_TYPES, Record, Reply, Skipped
+from pipeline.core.messages import DATA_TYPES, Reply, Skipped
 from pipeline.core.normalise import Normaliser, Outgoing, Want
 from pipeline.core.spec import SourceSpec, declares
 from pipeline.core.venues import venue_of
@@ -91,8 +91,8 @@ class Stages:
         try:
             for heard in self.venue.decode(frame):
                 if type(heard) in DATA_TYPES:
-                    record = cast(Record, heard)
-                    room = self.publish(self.normaliser.take(record, received_ns)) and room
+                    taken = self.normaliser.take(heard, received_ns)  # type: ignore[arg-type]
+                    room = self.publish(taken) and room
                 elif isinstance(heard, Skipped):
                     self.ignored[heard.value] += 1
                 else:

@@ -84,13 +84,13 @@ class CheckedLink(ClientConnection):
         if self._over:
             return  # What was still in the buffer: each would be another error to the library.
         kind = frame.msg_type
-        if kind == WSMsgType.PING:
+        if kind == _PING:
             answer_ping(transport, frame)
             return
         silence = self._silence
         if (
             silence is not None
-            and kind == WSMsgType.TEXT
+            and kind == _TEXT
             and frame.fin
             and frame.last_in_buffer
             and not (self._queued or self._fragments or self._full or frame.rsv1)
@@ -171,4 +171,5 @@ class CheckedLink(ClientConnection):
             raise
 
 
+_TEXT, _PING = WSMsgType.TEXT, WSMsgType.PING
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)

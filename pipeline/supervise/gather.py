@@ -14,7 +14,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-REST_S = 0.001
+# How long, by the milliseconds for which sources may linger. What is left of them is the broker's.
+RESTS_S = {0: 0.0, 1: 0.001, 5: 0.002}
 # Of frames; as many would not gather in a rest at rates where it helps.
 MANY = 64
 
@@ -22,11 +23,11 @@ MANY = 64
 class Gather:
     """
     Attributes:
-        allowed: Whether every source of the worker is patient; otherwise nobody waits.
+        rest_s: As the least patient source of the worker allows; 0 for none.
     """
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.allowed = False
+        self.rest_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._sleep = sleep
         self._frames = 0
@@ -35,7 +36,7 @@ class Gather:
     def frame(self) -> None:
         """Note one frame that was taken."""
         self._frames += 1
-        if self.allowed and not self._begun:
+        if self.rest_s and not self._begun:
             self._begun = True
             # Others that are ready come first, and then those whom they woke: what these frames
             # became is written before the rest.
@@ -45,4 +46,4 @@ class Gather:
         frames, self._frames = self._frames, 0
         self._begun = False
         if frames < MANY:
-            self._sleep(REST_S)
+            self._sleep(self.rest_s)

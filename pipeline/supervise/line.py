@@ -58,6 +58,8 @@ class Line:
         self.spoke = False
         self.holds = holds
         self.full = False
+        # From now on there is nothing but to hand on: no handshake any more, nothing held back.
+        self._flows = False
         self._held: deque[tuple[bytes, int]] = deque()
         self._held_bytes = 0
         self._stages = stages
@@ -90,6 +92,14 @@ class Line:
     # What the receiver calls; see `pipeline.receive.stages.Line`.
 
     def accept(self, frame: bytes | memoryview, received_ns: int) -> bool:
+        if not self._flows:
+            return self._accept_first(frame, received_ns)
+        room = self._stages.accept(frame, received_ns)
+        if self._stages.replies:
+            self._hear()
+        return room
+
+    def _accept_first(self, frame: bytes | memoryview, received_ns: int) -> bool:
         if not self.heard:
             self.heard = True
             self._on_news()
@@ -105,6 +115,7 @@ class Line:
         elif not self.spoke:
             self.spoke = True
             self._on_news()
+        self._flows = self.spoke and not self.holds
         return room
 
     async def room(self) -> None:

@@ -14,7 +14,7 @@ from pipeline.core.spec import SourceSpec
 from pipeline.core.venues.venue import Limits, Venue
 from pipeline.flow import Publisher, Stages
 from pipeline.supervise.desk import Desk, Get
-from pipeline.supervise.gather import REST_S, Gather
+from pipeline.supervise.gather import RESTS_S, Gather
 from pipeline.supervise.slot import Patience
 from pipeline.supervise.table import Table
 from pipeline.supervise.turnstile import Turnstile
@@ -81,7 +81,7 @@ class Means:
         self._tables: dict[tuple[str, str], Table] = {}
 
     def publisher_of(self, spec: SourceSpec) -> Publisher:
-        linger_s = spec.linger_ms / 1000 - REST_S
+        linger_s = spec.linger_ms / 1000 - RESTS_S[spec.linger_ms]
         if linger_s <= 0 or self._lingering is None:
             return self.publisher
         # The rest of its patience is over before a frame is read.

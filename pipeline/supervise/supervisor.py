@@ -16,7 +16,7 @@ from pipeline.core.status import SourceStatus, State
 from pipeline.flow import Publisher, Stages
 from pipeline.receive.rest import Rest
 from pipeline.supervise.desk import Get
-from pipeline.supervise.gather import Gather
+from pipeline.supervise.gather import RESTS_S, Gather
 from pipeline.supervise.means import Lingering, Means, Open, Voice
 from pipeline.supervise.slot import Patience
 from pipeline.supervise.source import MAX_ERROR, Source
@@ -108,7 +108,8 @@ class Supervisor:
             elif self._running[source_id][0].spec != spec:
                 self._running[source_id][0].change(spec)
         if self._gather is not None:
-            self._gather.allowed = all(spec.linger_ms for spec in wanted.values())
+            least_ms = min([spec.linger_ms for spec in wanted.values()], default=0)
+            self._gather.rest_s = RESTS_S[least_ms]
 
     async def stop(self) -> None:
         """End every link. What the sources did can still be asked for."""

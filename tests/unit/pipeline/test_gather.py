@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pipeline.supervise.gather import MANY, REST_S, Gather
+from pipeline.supervise.gather import MANY, Gather
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ async def done():
 @pytest.fixture
 async def gather(done):
     found = Gather(sleep=lambda rest_s: done.append(f"rest {rest_s}"))
-    found.allowed = True
+    found.rest_s = 0.002
     return found
 
 
@@ -29,7 +29,7 @@ async def test_a_turn_with_few_frames_ends_with_one_rest(gather, done):
     gather.frame()
     await turns()
 
-    assert done == [f"rest {REST_S}"]
+    assert done == ["rest 0.002"]
 
 
 async def test_who_was_woken_by_a_frame_has_its_turn_before_the_rest(gather, done):
@@ -45,7 +45,7 @@ async def test_who_was_woken_by_a_frame_has_its_turn_before_the_rest(gather, don
     woken.set()
     await turns()
 
-    assert done == ["written", f"rest {REST_S}"]
+    assert done == ["written", "rest 0.002"]
     await writing
 
 
@@ -61,7 +61,7 @@ async def test_after_a_turn_with_many_frames_nobody_rests(gather, done):
 
 
 async def test_nobody_rests_where_one_source_is_in_a_hurry(gather, done):
-    gather.allowed = False
+    gather.rest_s = 0.0
 
     gather.frame()
     await turns()
