@@ -125,15 +125,22 @@ async def run(  # noqa: PLR0913
     linger_ms: int = 0,
     trusted: bool = False,
     acks: bool = False,
+    evenly: bool = False,
 ) -> Found:
     """Return what one run of a new worker found."""
     await place.new_stream()
     into = place.folder / "acks.json"
     async with (
         held("-m", "tests.bench.pipeline_feed", cores=place.others) as feed,
-        worker(place.server.url, place.own, into if acks else None) as process,
+        worker(
+            place.server.url,
+            place.own,
+            acks=into if acks else None,
+            # What it says of itself is a cost of its own: no more than in production.
+            status_every_s=1.0 if per_s else 0.1,
+        ) as process,
     ):
-        feed.tell({"links": links, "frames": frames, "per_s": per_s})
+        feed.tell({"links": links, "frames": frames, "per_s": per_s, "evenly": evenly})
         await feed.until(lambda said: "url" in said)
         process.tell(specs(feed.said["url"], links, linger_ms, trusted=trusted))
         await feed.until(lambda said: said.get("linked") == links)

@@ -4,15 +4,19 @@ An exchange that says what it was told to say, as fast as it can or at a steady 
 A process of its own, `python -m tests.bench.pipeline_feed`, so that what it costs is not taken for
 the worker's. Lines of JSON, orders on stdin and answers on stdout:
 
-    {"links": 30, "frames": 600000, "per_s": 0}    what to prepare; per_s 0 is full speed
+    {"links": 30, "frames": 600000, "per_s": 0, "evenly": false}
+                                                   what to prepare; per_s 0 is full speed
     {"url": "http://127.0.0.1:18001"}              ready: links may come
     {"linked": 30, "snapshots": 30}                whenever one of them changed
     "go"                                           send
     {"sent": 600000, "took_s": 3.1}                done; links stay open until stdin ends
 
 Real sockets and a real WebSocket handshake; the frames are made beforehand. Each link first sends
-the few frames with which a book can begin, and the rest after "go". At a steady pace each frame is
-written alone, to one link after the other: the dearest way to hear it.
+the few frames with which a book can begin, and the rest after "go".
+
+At a steady pace each link keeps the rhythm of the recording, so much faster, and out of step with
+the others; what was received within some microseconds is written at once, as it had been then.
+`evenly`, each frame is written alone, to one link after the other: the dearest way to hear it.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ from tests.bench import pipeline_frames as source
 
 CHUNK = 256 * 1024
 PAUSE_S = 0.0001
+# What came so soon after the frame before came with it.
+AT_ONCE_S = 0.00001
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -46,9 +52,10 @@ class Link:
 
 
 class Feed:
-    def __init__(self, links: int, frames: int, per_s: int) -> None:
+    def __init__(self, links: int, frames: int, per_s: int, *, evenly: bool = False) -> None:
         self._mix = source.recorded()
         self._per_s = per_s
+        self._evenly = evenly
         each = frames // links
         self._said = {
             source.symbol(number): [
@@ -152,16 +159,34 @@ class Feed:
             self._turn(None)
 
     def _send_steadily(self) -> None:
-        # One after the other, as they come round.
+        plan = self._even_plan() if self._evenly else self._recorded_plan()
+        began = time.perf_counter()
+        for due_s, number, data in plan:
+            while time.perf_counter() - began < due_s:
+                time.sleep(PAUSE_S)
+            self._links[number].socket.send(data)
+
+    def _even_plan(self) -> list[tuple[float, int, bytes]]:
+        """Return (due, link, bytes): one after the other, as they come round."""
         turns = zip(*[link.later for link in self._links], strict=True)
-        plan = [pair for turn in turns for pair in zip(self._links, turn, strict=True)]
-        began, sent = time.perf_counter(), 0
-        while sent < len(plan):
-            due = int((time.perf_counter() - began) * self._per_s)
-            for link, frame in plan[sent:due]:
-                link.socket.send(frame)
-            sent = max(sent, min(due, len(plan)))
-            time.sleep(PAUSE_S)
+        pairs = [(number, frame) for turn in turns for number, frame in enumerate(turn)]
+        return [(index / self._per_s, *pair) for index, pair in enumerate(pairs)]
+
+    def _recorded_plan(self) -> list[tuple[float, int, bytes]]:
+        lasts_s = sum(len(link.later) for link in self._links) / self._per_s
+        plan: list[tuple[float, int, bytes]] = []
+        for number, link in enumerate(self._links):
+            times_s = source.rhythm(self._mix, number, len(link.later), lasts_s)
+            at_once: list[bytes] = []
+            began_s = last_s = times_s[0]
+            for due_s, frame in zip(times_s, link.later, strict=True):
+                if at_once and due_s - last_s > AT_ONCE_S:
+                    plan.append((began_s, number, b"".join(at_once)))
+                    at_once, began_s = [], due_s
+                at_once.append(frame)
+                last_s = due_s
+            plan.append((began_s, number, b"".join(at_once)))
+        return sorted(plan)
 
 
 def _framed(text: bytes) -> bytes:

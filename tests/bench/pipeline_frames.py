@@ -6,7 +6,7 @@ import gzip
 import os
 import re
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count, pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,10 +22,16 @@ _BOOK_END = re.compile(rb'"U":(\d+),"u":(\d+)')
 
 @dataclass(frozen=True)
 class Mix:
-    """Frames as they were received, and the answer to the REST call for the book."""
+    """
+    Frames as they were received, and the answer to the REST call for the book.
+
+    Attributes:
+        gaps_s: How long after the one before each frame was received.
+    """
 
     frames: list[bytes]
     snapshot: bytes
+    gaps_s: list[float]
 
 
 def recorded() -> Mix:
@@ -40,11 +46,12 @@ def recorded() -> Mix:
     if not path.is_file():
         raise SystemExit(f"no recorded traffic: {path}; TICKPLANE_RECORDED_DATA names its folder")
     with gzip.open(path, "rb") as file:
-        lines = [line.rstrip(b"\n").partition(b" ")[2] for line in file]
-    frames = [line for line in lines if line.startswith(b'{"stream"')]
-    (snapshot,) = (line for line in lines if line.startswith(b'{"lastUpdateId"'))
-    assert len(frames) == FRAMES
-    return Mix(frames, snapshot)
+        parts = [line.rstrip(b"\n").partition(b" ") for line in file]
+    heard = [(int(at_ns), frame) for at_ns, _, frame in parts if frame.startswith(b'{"stream"')]
+    (snapshot,) = (frame for _, _, frame in parts if frame.startswith(b'{"lastUpdateId"'))
+    assert len(heard) == FRAMES
+    gaps_s = [(later - earlier) / 1e9 for (earlier, _), (later, _) in pairwise(heard)]
+    return Mix([frame for _, frame in heard], snapshot, gaps_s)
 
 
 def symbol(number: int) -> str:
@@ -72,6 +79,18 @@ def frames_of(mix: Mix, symbol: str, wanted: int) -> list[bytes]:
             return found[:wanted]
         found = found + [_shifted(frame, turn, shifts) for frame in named[: wanted - len(found)]]
     raise AssertionError
+
+
+def rhythm(mix: Mix, number: int, count: int, lasts_s: float) -> list[float]:
+    """
+    Return when so many frames are due: in the recorded rhythm, and all within this time.
+
+    Each link, by its number, begins elsewhere in it: no two keep step.
+    """
+    begin = number * 997
+    gaps_s = [mix.gaps_s[(begin + index) % len(mix.gaps_s)] for index in range(count)]
+    pace = lasts_s / sum(gaps_s)
+    return [due_s * pace for due_s in accumulate(gaps_s)]
 
 
 def _shifts(frames: list[bytes]) -> dict[bytes, int]:

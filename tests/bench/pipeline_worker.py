@@ -22,7 +22,6 @@ from typing import Any
 from streams.broker.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
-STATUS_EVERY_S = 0.05
 WITHIN_S = 120.0
 
 
@@ -85,14 +84,14 @@ async def held(*arguments: str, cores: set[int]) -> AsyncIterator[Held]:
         await process.wait()
 
 
-def worker(nats_url: str, cores: set[int], acks: Path | None) -> Any:
+def worker(nats_url: str, cores: set[int], *, acks: Path | None, status_every_s: float) -> Any:
     """Return the context of a worker; with `acks`, of one that notes them there."""
     program = ["pipeline.worker"] if acks is None else [__spec__.name, str(acks)]
     return _told(
         held("-m", *program, cores=cores),
         {
             "nats_url": nats_url,
-            "status_every_s": STATUS_EVERY_S,
+            "status_every_s": status_every_s,
             "drain_s": WITHIN_S,
             "log_level": "WARNING",
         },
