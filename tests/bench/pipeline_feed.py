@@ -6,7 +6,7 @@ the worker's. Lines of JSON, orders on stdin and answers on stdout:
 
     {"links": 30, "frames": 600000, "per_s": 0, "evenly": false}
                                                    what to prepare; per_s 0 is full speed
-    {"url": "http://127.0.0.1:18001"}              ready: links may come
+    {"port": 18001}                                ready: links may come
     {"linked": 30, "snapshots": 30}                whenever one of them changed
     "go"                                           send
     {"sent": 600000, "took_s": 3.1}                done; links stay open until stdin ends
@@ -64,17 +64,20 @@ class Feed:
             for number in range(links)
         }
         self.total = sum(map(len, self._said.values()))
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ, "link")
+        self._port = 0
+        for host in sorted({source.address(number) for number in range(links)}):
+            listener = socket.create_server((host, self._port), backlog=512)
+            listener.setblocking(False)
+            self._port = listener.getsockname()[1]
+            self._selector.register(listener, selectors.EVENT_READ, listener)
         self._selector.register(sys.stdin, selectors.EVENT_READ, "order")
         self._links: list[Link] = []
         self._snapshots = 0
         self._going = self._ended = False
 
     def run(self) -> None:
-        _say({"url": f"http://127.0.0.1:{self._listener.getsockname()[1]}"})
+        _say({"port": self._port})
         while not self._going and not self._ended:
             self._turn(None)
         began = time.perf_counter()
@@ -94,7 +97,7 @@ class Feed:
                 order = sys.stdin.readline()
                 self._going, self._ended = self._going or bool(order), not order
             else:
-                link = Link(self._listener.accept()[0])
+                link = Link(key.data.accept()[0])
                 self._selector.register(link.socket, selectors.EVENT_READ, link)
 
     def _serve(self, link: Link, events: int) -> None:

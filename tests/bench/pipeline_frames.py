@@ -15,6 +15,7 @@ FRAMES = 41_248
 STREAMS = ("depth@100ms", "bookTicker", "trade")
 # After these the book is whole, whatever the snapshot's age: it is older than the last of them.
 OPENING = 20
+PER_ADDRESS = 30
 
 _NUMBER = re.compile(rb'"([UutET])":(\d+)')
 _BOOK_END = re.compile(rb'"U":(\d+),"u":(\d+)')
@@ -59,6 +60,14 @@ def symbol(number: int) -> str:
     return f"{number:03d}USDT"
 
 
+def address(number: int) -> str:
+    """
+    Return where a link leads. A few share an address: what a venue allows, it allows each address,
+    and so much at once it would not.
+    """
+    return f"127.0.0.{number // PER_ADDRESS + 1}"
+
+
 def path_of(symbol: str) -> str:
     """Return the path and query of a link that names this symbol's streams."""
     names = "/".join(f"{symbol.lower()}@{stream}" for stream in STREAMS)
@@ -68,9 +77,10 @@ def path_of(symbol: str) -> str:
 def frames_of(mix: Mix, symbol: str, wanted: int) -> list[bytes]:
     """Return so many frames of a symbol: the mix over and over, with numbers that go on."""
     lower, upper = symbol.lower().encode(), symbol.encode()
+    frames = mix.frames if wanted <= FRAMES else _before_the_end_of_the_book(mix.frames)
     named = [
         frame.replace(b"btcusdt", lower, 1).replace(b"BTCUSDT", upper, 1)
-        for frame in mix.frames[:wanted]
+        for frame in frames[:wanted]
     ]
     found = named
     shifts = _shifts(mix.frames)
@@ -91,6 +101,16 @@ def rhythm(mix: Mix, number: int, count: int, lasts_s: float) -> list[float]:
     gaps_s = [mix.gaps_s[(begin + index) % len(mix.gaps_s)] for index in range(count)]
     pace = lasts_s / sum(gaps_s)
     return [due_s * pace for due_s in accumulate(gaps_s)]
+
+
+def _before_the_end_of_the_book(frames: list[bytes]) -> list[bytes]:
+    """Leave out the tops of book updates that are not there: the next turn's would be older."""
+    last = max(int(found[2]) for frame in frames if (found := _BOOK_END.search(frame)))
+    return [
+        frame
+        for frame in frames
+        if not (found := re.search(rb'"data":{"u":(\d+)', frame)) or int(found[1]) <= last
+    ]
 
 
 def _shifts(frames: list[bytes]) -> dict[bytes, int]:
