@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
+from pipeline.supervise import Supervisor
 from pipeline.supervise.gather import MANY, Gather
+from tests.unit.pipeline.fakes import FakePublisher
+from tests.unit.pipeline.test_supervise import Links, spec
 
 
 @pytest.fixture
@@ -74,3 +77,37 @@ async def test_nothing_rests_while_nothing_comes(gather, done):
     await turns(20)
 
     assert len(done) == 1
+
+
+@pytest.mark.parametrize(
+    ("lingers_ms", "rest_s"),
+    [([5, 5], 0.002), ([5, 1], 0.001), ([5, 0], 0.0), ([], 0.0)],
+)
+async def test_the_least_patient_source_says_how_long_all_rest(gather, lingers_ms, rest_s):
+    async with asyncio.TaskGroup() as tasks:
+        found = Supervisor(
+            tasks, FakePublisher(), clock_ns=lambda: 1, dice=lambda: 1.0, gather=gather,
+            kinds={"fake": Links().hold},
+        )  # fmt: skip
+        await found.reconcile([spec(f"s{n}", linger_ms=ms) for n, ms in enumerate(lingers_ms)])
+
+        assert gather.rest_s == rest_s
+        await found.stop()
+
+
+async def test_what_a_lingering_source_says_lingers_in_the_publisher_for_the_rest(gather):
+    asked_s = []
+
+    def lingering(linger_s):
+        asked_s.append(round(linger_s, 6))
+        return FakePublisher()
+
+    async with asyncio.TaskGroup() as tasks:
+        found = Supervisor(
+            tasks, FakePublisher(), clock_ns=lambda: 1, dice=lambda: 1.0, gather=gather,
+            lingering=lingering, kinds={"fake": Links().hold},
+        )  # fmt: skip
+        await found.reconcile([spec(f"s{ms}", linger_ms=ms) for ms in (0, 1, 5)])
+        await found.stop()
+
+    assert asked_s == [0.003]
