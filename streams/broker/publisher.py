@@ -93,6 +93,7 @@ class Publisher:
         )
         self._dispatch.max_payload = client.max_payload
         self._pause: Pause | None = None
+        self._bug: Exception | None = None
         self._link = 0
 
     def submit(self, subject: str, payload: bytes, msg_id: str) -> bool:
@@ -142,11 +143,14 @@ class Publisher:
 
         Raises:
             BrokerAway: The connection was closed for good, for example by a wrong password.
+            Exception: A bug of ours in taking an answer.
         """
         await self._listen()
         loop = asyncio.get_running_loop()
         while True:
             refuse_closed(self._client)
+            if self._bug is not None:
+                raise self._bug
             if not self._on_this_link():
                 await self._until_connected()
                 self._dispatch.on_new_link(self._client.max_payload)
@@ -217,9 +221,10 @@ class Publisher:
                 self._pause = pause
                 self._write_now(self._dispatch.work(now_s))
                 pause.end_at(self._dispatch.due_s)
-        except Exception:
-            # A bug here must not end the client's reading, and with it the connection.
-            logger.exception("publisher: %s", msg.subject)
+        except Exception as e:  # noqa: BLE001 - it is `run` that raises it
+            # Here it would end the client's reading and look like a lost connection. Logged only,
+            # records would be sent again and again, and nobody would know why.
+            self._bug = self._bug or e
 
     def _stir(self, due_s: float) -> None:
         """Have `run` look at what there is, once it is time."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,21 @@ async def test_a_repeated_id_is_stored_once_and_counted(own_nats):
         assert await stored(client) == [1, 2, 3]
         assert publisher.counters().acknowledged == 6
         assert publisher.counters().duplicates >= 1
+
+
+async def test_a_bug_in_taking_an_answer_ends_publishing_and_is_not_only_logged(own_nats):
+    client = await connect(own_nats.url, name="test", patience_s=10)
+    try:
+        publisher = Publisher(client)
+        task = asyncio.create_task(publisher.run())
+        no_message: Any = object()
+        publisher._on_answer(no_message)
+
+        with pytest.raises(AttributeError, match="headers"):
+            async with asyncio.timeout(10):
+                await task
+    finally:
+        await client.close()
 
 
 @ways
